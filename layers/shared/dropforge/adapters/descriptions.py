@@ -1,0 +1,68 @@
+"""Describing a drop: the ledger's rows beside what Step Functions recorded. Nothing is copied, so nothing can disagree for long."""
+
+import json
+import re
+from datetime import datetime
+
+from dropforge.adapters import ledger, machine
+from dropforge.domain.failures import Failure, read_cause
+from dropforge.domain.journeys import Journey, Moment, lay_out
+from dropforge.domain.runs import Arrival, Run
+from dropforge.errors import NotFound
+
+_UPLOAD = re.compile(r"^(?:.*-)?([0-9a-f]{16})(?:-\d+)?$")
+_ENDED = ("ExecutionFailed", "ExecutionAborted", "ExecutionTimedOut")
+
+
+def describe(reference: str) -> Journey:
+    """Return where a run, an upload or an execution is. Raises NotFound (RunNotFound)."""
+    run, arrival = _find(reference)
+    execution = run.execution if run is not None else arrival.execution if arrival is not None else reference
+    described = machine.describe(execution) or {}
+    if not described and arrival is None and run is None:
+        raise NotFound("RunNotFound", f"Nothing is known of `{reference}`.", {"reference": reference})
+    arn = str(described.get("executionArn", ""))
+    status = str(described.get("status", "STARTING"))
+    failed = status in ("FAILED", "TIMED_OUT", "ABORTED")
+    recorded = (run.failure if run else None) or (arrival.failure if arrival else None)
+    return Journey(
+        execution=execution,
+        execution_arn=arn,
+        status=status,
+        arrival=arrival,
+        run=run,
+        progress=ledger.progress(run.id) if run else None,
+        stages=lay_out(_moments(arn)),
+        result=json.loads(str(described["output"])) if "output" in described else None,
+        failure=recorded or (_cause(described) if failed else None),
+    )
+
+
+def _cause(described: dict[str, object]) -> Failure:
+    return read_cause(str(described.get("error", described["status"])), str(described.get("cause", "")))
+
+
+def _find(reference: str) -> tuple[Run | None, Arrival | None]:
+    run = ledger.run(reference)
+    if run is not None:
+        return run, ledger.arrival(run.upload)
+    match = _UPLOAD.match(reference)
+    arrival = ledger.arrival_by_id(match[1]) if match else None
+    return (ledger.run(arrival.run_id) if arrival is not None and arrival.run_id else None), arrival
+
+
+def _moments(arn: str) -> list[Moment]:
+    found = [_moment(event) for event in machine.history(arn)] if arn else []
+    return [moment for moment in found if moment is not None]
+
+
+def _moment(event: dict[str, object]) -> Moment | None:
+    kind, at = str(event["type"]), event["timestamp"]
+    assert isinstance(at, datetime)  # noqa: S101  botocore parses timestamps
+    if kind in _ENDED:
+        return Moment(kind="failed", state="", at=at.timestamp())
+    for field, how in (("stateEnteredEventDetails", "entered"), ("stateExitedEventDetails", "exited")):
+        details = event.get(field)
+        if isinstance(details, dict):
+            return Moment(kind=how, state=str(details["name"]), at=at.timestamp())
+    return None

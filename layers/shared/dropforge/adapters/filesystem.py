@@ -1,0 +1,82 @@
+"""FSx for Lustre as its API sees it. Nothing here opens a file: no function can mount Lustre.
+
+Import tasks take `s3://` paths, export tasks paths relative to the mount; the file system runs one task at a time (API reference of
+CreateDataRepositoryTask). Not verified on AWS: the shape of a partly failed task.
+"""
+
+import hashlib
+from typing import Literal, NamedTuple
+
+from botocore.exceptions import ClientError
+
+from dropforge.adapters import aws
+from dropforge.errors import NotReady
+
+_ENDED = {"SUCCEEDED": "succeeded", "FAILED": "failed", "CANCELED": "failed"}
+
+
+class TaskState(NamedTuple):
+    """A data repository task: how it goes, its counts, and FSx's own words when it failed."""
+
+    id: str
+    phase: Literal["running", "succeeded", "failed"]
+    total: int
+    failed: int
+    message: str
+
+
+def start_import(file_system: str, uris: list[str], token: str) -> str:
+    """Bring objects into the file system and return the task's id. The same `token` starts it once. Raises NotReady (FileSystemBusy)."""
+    return _start(file_system, "IMPORT_METADATA_FROM_REPOSITORY", uris, token)
+
+
+def start_export(file_system: str, paths: list[str], token: str) -> str:
+    """Write files below `paths` (relative to the mount) to their bucket and return the task's id. Raises NotReady (FileSystemBusy)."""
+    return _start(file_system, "EXPORT_TO_REPOSITORY", paths, token)
+
+
+def _start(
+    file_system: str,
+    kind: Literal["IMPORT_METADATA_FROM_REPOSITORY", "EXPORT_TO_REPOSITORY"],
+    paths: list[str],
+    token: str,
+) -> str:
+    try:
+        answer = aws.fsx().create_data_repository_task(
+            Type=kind,
+            FileSystemId=file_system,
+            Paths=paths,
+            Report={"Enabled": False},
+            ClientRequestToken=hashlib.sha256(token.encode()).hexdigest()[:40],
+        )
+    except ClientError as error:
+        if aws.code_of(error) == "DataRepositoryTaskExecuting":
+            raise NotReady("FileSystemBusy", f"{file_system} is running another task.") from error
+        raise
+    return answer["DataRepositoryTask"]["TaskId"]
+
+
+def read_tasks(ids: list[str]) -> dict[str, TaskState]:
+    """Return the state of tasks by id; a task that FSx has forgotten is absent."""
+    found: dict[str, TaskState] = {}
+    for start in range(0, len(ids), 50):
+        answer = aws.fsx().describe_data_repository_tasks(TaskIds=ids[start : start + 50])
+        for task in answer["DataRepositoryTasks"]:
+            status = task.get("Status", {})
+            found[task["TaskId"]] = TaskState(
+                id=task["TaskId"],
+                phase=_ENDED.get(task["Lifecycle"], "running"),  # type: ignore[arg-type]
+                total=status.get("TotalCount", 0),
+                failed=status.get("FailedCount", 0),
+                message=task.get("FailureDetails", {}).get("Message", ""),
+            )
+    return found
+
+
+def cancel(task_id: str) -> None:
+    """Cancel a task; one that has ended already is left as it is."""
+    try:
+        aws.fsx().cancel_data_repository_task(TaskId=task_id)
+    except ClientError as error:
+        if aws.code_of(error) not in ("DataRepositoryTaskEnded", "DataRepositoryTaskNotFound"):
+            raise

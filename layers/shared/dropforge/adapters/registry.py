@@ -1,0 +1,64 @@
+"""SageMaker's model registry: one group per project and dataset, one package per run's attempt."""
+
+from botocore.exceptions import ClientError
+
+from dropforge import naming
+from dropforge.adapters import aws
+from dropforge.domain.models import Package
+
+
+def ensure_group(project: str, dataset: str) -> str:
+    """Make sure the model package group exists and return its name."""
+    name = naming.model_group(project, dataset)
+    try:
+        aws.sagemaker().create_model_package_group(
+            ModelPackageGroupName=name,
+            ModelPackageGroupDescription=f"Models that Dropforge trained on {project}/{dataset}.",
+            Tags=[{"Key": "dropforge:project", "Value": project}],
+        )
+    except ClientError as error:
+        if "already exists" not in str(error).lower():  # the registry answers ValidationException for it
+            raise
+    return name
+
+
+def register(group: str, package: Package) -> str:
+    """Register a model package and return its ARN; the same package again returns the first one's."""
+    answer = aws.sagemaker().create_model_package(
+        ModelPackageGroupName=group,
+        ModelPackageDescription=package.description,
+        ModelApprovalStatus="PendingManualApproval",
+        ClientToken=package.token,
+        SourceUri=package.uri,
+        InferenceSpecification={
+            "Containers": [
+                {
+                    "Image": package.image,
+                    "ModelDataSource": {
+                        "S3DataSource": {"S3Uri": package.uri, "S3DataType": "S3Prefix", "CompressionType": "None"}
+                    },
+                }
+            ],
+            "SupportedContentTypes": ["application/json"],
+            "SupportedResponseMIMETypes": ["application/json"],
+        },
+        CustomerMetadataProperties=package.properties,
+    )
+    return answer["ModelPackageArn"]
+
+
+def find(group: str, token: str) -> str | None:
+    """Return the ARN of the package that a run's attempt has registered, or None.
+
+    The registry forgets client tokens after a while; the run's own mark in the package's properties does not fade.
+    """
+    pages = aws.sagemaker().get_paginator("list_model_packages").paginate(ModelPackageGroupName=group)
+    for page in pages:
+        for summary in page["ModelPackageSummaryList"]:
+            arn = summary["ModelPackageArn"]
+            properties = (
+                aws.sagemaker().describe_model_package(ModelPackageName=arn).get("CustomerMetadataProperties", {})
+            )
+            if properties.get("token") == token:
+                return arn
+    return None

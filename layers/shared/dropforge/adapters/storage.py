@@ -1,0 +1,88 @@
+"""S3: objects by version, in blocks or ranges."""
+
+import json
+from collections.abc import Iterator
+
+from botocore.exceptions import ClientError
+
+from dropforge.adapters import aws
+from dropforge.domain.datasets import File
+from dropforge.domain.uploads import Upload
+from dropforge.errors import NotFound
+
+BLOCK = 64 * 1024
+_GONE = frozenset({"404", "NoSuchKey", "NoSuchVersion", "NotFound", "405", "MethodNotAllowed"})
+
+
+def describe(upload: Upload, path: str) -> File:
+    """Return the uploaded object as a file. Raises NotFound (UploadGone)."""
+    try:
+        head = aws.s3().head_object(Bucket=upload.bucket, Key=upload.key, VersionId=upload.version_id)
+    except ClientError as error:
+        raise _gone(error, upload.key) from error
+    return File(path=path, key=upload.key, version_id=upload.version_id, bytes=head["ContentLength"])
+
+
+def find(bucket: str, key: str, path: str) -> File | None:
+    """Return the newest version of an object as a file, or None."""
+    try:
+        head = aws.s3().head_object(Bucket=bucket, Key=key)
+    except ClientError as error:
+        if aws.code_of(error) in _GONE:
+            return None
+        raise
+    return File(path=path, key=key, version_id=head.get("VersionId", ""), bytes=head["ContentLength"])
+
+
+def read_small(upload: Upload, limit: int) -> bytes:
+    """Return at most `limit` bytes of an object version. Raises NotFound (UploadGone)."""
+    try:
+        answer = aws.s3().get_object(Bucket=upload.bucket, Key=upload.key, VersionId=upload.version_id)
+    except ClientError as error:
+        raise _gone(error, upload.key) from error
+    with answer["Body"] as body:
+        return body.read(limit)
+
+
+def read_blocks(bucket: str, file: File) -> Iterator[bytes]:
+    """Yield an object version in blocks of 64 KiB. Raises NotFound (UploadGone)."""
+    try:
+        answer = aws.s3().get_object(Bucket=bucket, Key=file.key, VersionId=file.version_id)
+    except ClientError as error:
+        raise _gone(error, file.key) from error
+    with answer["Body"] as body:
+        yield from body.iter_chunks(BLOCK)
+
+
+def read_range(bucket: str, key: str, offset: int, length: int) -> bytes:
+    """Return `length` bytes of an object from `offset`."""
+    if length == 0:
+        return b""
+    answer = aws.s3().get_object(Bucket=bucket, Key=key, Range=f"bytes={offset}-{offset + length - 1}")
+    with answer["Body"] as body:
+        return body.read()
+
+
+def sizes(bucket: str, prefix: str) -> dict[str, int]:
+    """Return the bytes of every object below a prefix, by path relative to it."""
+    pages = aws.s3().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+    return {entry["Key"].removeprefix(prefix): entry["Size"] for page in pages for entry in page.get("Contents", [])}
+
+
+def write_json(bucket: str, key: str, document: object) -> str:
+    """Write a JSON object and return its URI."""
+    body = json.dumps(document, indent=1, ensure_ascii=False).encode()
+    aws.s3().put_object(Bucket=bucket, Key=key, Body=body, ContentType="application/json")
+    return f"s3://{bucket}/{key}"
+
+
+def write_text(bucket: str, key: str, text: str) -> str:
+    """Write a text object and return its URI."""
+    aws.s3().put_object(Bucket=bucket, Key=key, Body=text.encode(), ContentType="text/plain; charset=utf-8")
+    return f"s3://{bucket}/{key}"
+
+
+def _gone(error: ClientError, key: str) -> Exception:
+    if aws.code_of(error) in _GONE:
+        return NotFound("UploadGone", f"`{key}` is not there any more in the version that was uploaded.", {"key": key})
+    return error

@@ -1,0 +1,1 @@
+"""Pure values and decisions: no AWS, no Kubernetes, no clock, no environment."""

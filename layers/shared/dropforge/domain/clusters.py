@@ -1,0 +1,36 @@
+"""Where runs go: a project's team and cluster, and what must be known of a cluster to use it."""
+
+from typing import Literal
+
+from dropforge.domain.values import Slug, Value
+
+
+class Project(Value):
+    """Who owns datasets, runs and models, who pays, and where it runs."""
+
+    name: Slug
+    team: Slug
+    cluster: Slug
+
+
+class Cluster(Value):
+    """One cluster. Its paths are properties, never constants: `/fsx` and `/tmp` on real ones, folders on the local one."""
+
+    name: Slug
+    eks_name: str
+    reader_role: str
+    writer_role: str
+    file_system: str
+    claim: str
+    mount_path: str
+    scratch_path: str
+
+
+class Image(Value):
+    """An image by digest. `inputs` is the hash of what it was built from, known before it is built."""
+
+    uri: str
+    inputs: str
+
+
+WaitKind = Literal["job", "file-system-task"]

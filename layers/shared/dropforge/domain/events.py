@@ -1,0 +1,109 @@
+"""The events we announce, each a versioned value with a sample in events/. The class name is the detail-type."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from dropforge.domain.failures import Failure
+from dropforge.domain.values import Received, Value
+
+
+class Announcement(Value):
+    """What every event of ours carries: a version of its shape and the project it is about."""
+
+    version: Literal["1"] = "1"
+    project: str
+
+
+class DatasetReady(Announcement):
+    """A dataset was read and every row can be trained on."""
+
+    dataset_id: str
+    digest: str
+    rows: int
+    report_uri: str
+
+
+class DatasetRejected(Announcement):
+    """An upload cannot become a dataset."""
+
+    key: str
+    failure: Failure
+
+
+class RunPlanned(Announcement):
+    """It is known what a run would do and cost at most."""
+
+    run_id: str
+    dataset_id: str
+    recipe: str
+    price_usd: float
+
+
+class RunAdmitted(Announcement):
+    """An execution holds the run's attempt."""
+
+    run_id: str
+    attempt: int
+    execution: str
+
+
+class RunQueued(Announcement):
+    """A job of the run waits for quota; `reason` is Kueue's own text."""
+
+    run_id: str
+    attempt: int
+    step: str
+    reason: str
+
+
+class RunStarted(Announcement):
+    """A job of the run has started."""
+
+    run_id: str
+    attempt: int
+    step: str
+
+
+class RunFailed(Announcement):
+    """An execution ended without a model. `run_id` is empty when it ended before a run was known."""
+
+    run_id: str
+    attempt: int
+    execution: str
+    failure: Failure
+
+
+class CheckpointVerified(Announcement):
+    """The checkpoint in S3 was opened and is whole."""
+
+    run_id: str
+    uri: str
+    digest: str
+
+
+class ModelRegistered(Announcement):
+    """A model package stands in the registry, waiting for approval."""
+
+    run_id: str
+    model_arn: str
+    uri: str
+    loss_before: float | None = None
+    loss_after: float | None = None
+
+
+class ExecutionDetail(Received):
+    """The detail of a status change. AWS leaves `input`, `error` and `cause` out when they are large."""
+
+    execution_arn: str = Field(alias="executionArn")
+    name: str
+    status: Literal["FAILED", "TIMED_OUT", "ABORTED"]
+    input: str | None = None
+    error: str | None = None
+    cause: str | None = None
+
+
+class ExecutionEnded(Received):
+    """The event "Step Functions Execution Status Change" of an execution that did not succeed."""
+
+    detail: ExecutionDetail

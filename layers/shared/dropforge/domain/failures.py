@@ -1,0 +1,242 @@
+"""What a person is told when something goes wrong: one catalogue, one shape, from the raiser to the terminal.
+
+Every failure says what happened, why, whose move it is and what to do. A failure that nobody foresaw keeps its raw text under the
+code `Unexpected` instead of being dressed up as something it may not be.
+"""
+
+import json
+from typing import Literal, NamedTuple
+
+from pydantic import Field, ValidationError
+
+from dropforge.domain.values import Value
+
+Whose = Literal["you", "your team", "the platform team", "time", "Dropforge"]
+Evidence = dict[str, str | int | float | bool | list[str] | None]
+
+
+class Entry(NamedTuple):
+    """One line of the catalogue: the error it is raised as, what happened, whose move it is, what to do."""
+
+    error: str
+    what: str
+    whose: Whose
+    next: str
+
+
+CATALOGUE: dict[str, Entry] = {
+    "WrongKeyLayout": Entry(
+        "InvalidInput",
+        "The object does not lie where a dataset can lie.",
+        "you",
+        "Upload to datasets/<project>/<dataset>/train.jsonl (or .jsonl.gz); names are lower-case letters, digits and dashes.",
+    ),
+    "EmptyFile": Entry(
+        "InvalidInput", "The file is empty.", "you", "Check the export that wrote it, then upload it again."
+    ),
+    "UploadGone": Entry(
+        "NotFound",
+        "The uploaded version is no longer in the bucket.",
+        "you",
+        "Upload the file again; do not delete versions while a run reads them.",
+    ),
+    "BadManifest": Entry(
+        "InvalidInput", "manifest.json cannot be read.", "you", "Write it as docs/journey.md shows and upload it last."
+    ),
+    "ManifestMismatch": Entry(
+        "InvalidInput",
+        "manifest.json and the files beside it disagree.",
+        "you",
+        "Upload the named file again, or correct the manifest, then upload manifest.json last.",
+    ),
+    "DatasetRejected": Entry(
+        "InvalidInput",
+        "The dataset has rows that no training could use.",
+        "you",
+        "Mend the lines in report.json (written beside the upload), then upload the file again.",
+    ),
+    "DatasetTooLarge": Entry(
+        "InvalidInput",
+        "The file is larger than one check can read.",
+        "you",
+        "Split it into files below 20 GB and upload them with a manifest.json.",
+    ),
+    "BadRunRequest": Entry(
+        "InvalidInput", "The run request is not valid.", "you", "Correct the named key; docs/journey.md lists them all."
+    ),
+    "UnknownRecipe": Entry(
+        "InvalidInput", "There is no such recipe.", "you", "Use one of the recipes that the evidence lists."
+    ),
+    "WrongKind": Entry(
+        "InvalidInput",
+        "The recipe trains on another kind of rows than this dataset has.",
+        "you",
+        "Choose a recipe for this kind, or convert the rows.",
+    ),
+    "InstanceTypeNotAllowed": Entry(
+        "InvalidInput",
+        "The recipe does not run on this instance type.",
+        "you",
+        "Use one of the instance types that the evidence lists.",
+    ),
+    "PriceUnknown": Entry(
+        "InvalidInput",
+        "This instance type has no price in the table, so the budget cannot be checked.",
+        "the platform team",
+        "Add its price to dropforge/domain/prices.py, or use a priced instance type.",
+    ),
+    "BudgetTooSmall": Entry(
+        "QuotaExceeded",
+        "The run could cost more than its budget.",
+        "your team",
+        "Raise budget.max_usd, or lower nodes, epochs or steps.",
+    ),
+    "ProjectNotOnboarded": Entry(
+        "NotFound",
+        "The project is not known to Dropforge.",
+        "the platform team",
+        "Ask your platform team to onboard the project (docs/operations.md, section Projects).",
+    ),
+    "ClusterUnknown": Entry(
+        "NotFound",
+        "The project's cluster has no record.",
+        "the platform team",
+        "Write the cluster's parameter as docs/operations.md, section Clusters, shows.",
+    ),
+    "ImageUnknown": Entry(
+        "NotFound",
+        "The recipe's image has never been recorded.",
+        "the platform team",
+        "Build the image and record its digest (docs/operations.md, section Images).",
+    ),
+    "RunNotFound": Entry("NotFound", "No such run or upload.", "you", "List what there is with `dropforge runs`."),
+    "IdentityCollision": Entry(
+        "Conflict",
+        "Two different runs have the same short id.",
+        "you",
+        "Add a `repeat` label to the run request to give this run another identity.",
+    ),
+    "FileSystemBusy": Entry(
+        "NotReady",
+        "The file system is already running another data repository task.",
+        "time",
+        "Nothing: it is tried again; FSx for Lustre runs one such task at a time.",
+    ),
+    "FileSystemTaskFailed": Entry(
+        "WorkloadFailed",
+        "FSx for Lustre could not move the files.",
+        "the platform team",
+        "Read the task's message in the evidence; check the data repository association and the bucket.",
+    ),
+    "JobFailed": Entry(
+        "WorkloadFailed",
+        "A job of the run failed.",
+        "you",
+        "Read the cause and the last log lines, mend the data or the parameters, then drop again.",
+    ),
+    "JobDeadlineExceeded": Entry(
+        "WorkloadFailed",
+        "A job ran longer than its deadline.",
+        "you",
+        "Train fewer steps, or choose a larger instance type.",
+    ),
+    "JobVanished": Entry(
+        "WorkloadFailed",
+        "A job of the run was deleted while the run waited for it.",
+        "your team",
+        "Find out who deleted it (the cluster's audit log), then drop again.",
+    ),
+    "CheckpointRejected": Entry(
+        "WorkloadFailed",
+        "The checkpoint in S3 is not whole.",
+        "Dropforge",
+        "Read which file or tensor is wrong in the evidence; the files on FSx are kept.",
+    ),
+    "JobsNotGone": Entry(
+        "NotReady", "Jobs of a finished run still exist.", "time", "Nothing: their deletion is tried and read again."
+    ),
+    "AwsBusy": Entry("Unavailable", "AWS answered that it is busy.", "time", "Nothing: it is tried again."),
+    "ClusterUnreachable": Entry(
+        "Unavailable",
+        "The cluster's API did not answer.",
+        "time",
+        "Nothing at first; if it lasts, the platform team checks the cluster's endpoint and network.",
+    ),
+    "ClusterRefused": Entry(
+        "InvalidInput",
+        "The cluster refused the request.",
+        "the platform team",
+        "Read the API server's message in the evidence; check the team's namespace, queue and access.",
+    ),
+    "ObjectHeld": Entry(
+        "Conflict",
+        "Another controller manages the same fields of the object on the cluster.",
+        "the platform team",
+        "Read which manager holds which field in the cause, and take it off that object.",
+    ),
+    "ExecutionTimedOut": Entry(
+        "States.Timeout",
+        "The run waited longer than it may.",
+        "your team",
+        "See in the evidence which step waited; raise the queue ceiling or the quota, then drop again.",
+    ),
+    "ExecutionAborted": Entry(
+        "States.Aborted", "Somebody stopped the execution.", "you", "Drop again when you want the model after all."
+    ),
+    "Unexpected": Entry(
+        "Unexpected",
+        "Dropforge failed in a way nobody foresaw.",
+        "Dropforge",
+        "Open an issue with the evidence; dropping the same content again is safe.",
+    ),
+}
+
+
+class Failure(Value):
+    """A failure as people and machines read it. `log` holds the last lines of the job that failed, oldest first."""
+
+    error: str
+    code: str
+    what: str
+    why: str
+    whose: Whose
+    next: str
+    evidence: Evidence = Field(default_factory=dict)
+    log: tuple[str, ...] = ()
+
+
+def failure(code: str, why: str, evidence: Evidence | None = None, log: tuple[str, ...] = ()) -> Failure:
+    """Build the failure `code` of the catalogue. `why` is this case's own cause in plain words."""
+    entry = CATALOGUE[code]
+    return Failure(
+        error=entry.error,
+        code=code,
+        what=entry.what,
+        why=why,
+        whose=entry.whose,
+        next=entry.next,
+        evidence=evidence or {},
+        log=log,
+    )
+
+
+def read_cause(error: str, cause: str) -> Failure:
+    """Return the failure behind an execution's `error` and `cause`, as Step Functions gives them.
+
+    A Lambda failure's cause is JSON with errorMessage (our failure as JSON when we raised it); a failed token's cause is our failure itself.
+    """
+    if error == "States.Timeout":
+        return failure("ExecutionTimedOut", cause or "A state or the machine reached its time-out.")
+    message = _lambda_message(cause)
+    try:
+        return Failure.model_validate_json(message)
+    except ValidationError:
+        return failure("Unexpected", message or error, {"error": error})
+
+
+def _lambda_message(cause: str) -> str:
+    try:
+        parsed = json.loads(cause)
+    except ValueError:
+        return cause
+    return str(parsed["errorMessage"]) if isinstance(parsed, dict) and "errorMessage" in parsed else cause

@@ -1,0 +1,117 @@
+"""What each state hands to its function: the values of a handler's single argument where it needs more than one noun."""
+
+from dropforge.domain.checkpoints import Checkpoint
+from dropforge.domain.datasets import Dataset, Manifest
+from dropforge.domain.jobs import JobResult
+from dropforge.domain.plans import Plan, PlannedStep
+from dropforge.domain.runs import Run
+from dropforge.domain.uploads import Drop, RunBlock
+from dropforge.domain.values import Received, Value
+
+
+class Started(Drop):
+    """The machine's input together with the execution's own name."""
+
+    execution: str
+
+
+class ToCheck(Value):
+    """An upload's claims, to be read and believed."""
+
+    manifest: Manifest
+    execution: str
+
+
+class ToPlan(Value):
+    """A dataset and what its upload asked for."""
+
+    dataset: Dataset
+    run: RunBlock
+
+
+class ToAdmit(Value):
+    """A plan and who wants to carry it out."""
+
+    plan: Plan
+    dataset: Dataset
+    execution: str
+
+
+class ToStage(Value):
+    """A run whose dataset must reach the file system; `token` is answered when it has."""
+
+    plan: Plan
+    dataset: Dataset
+    run: Run
+    token: str
+
+
+class ToSubmit(Value):
+    """A step that must become a job; `token` is answered when the job has ended."""
+
+    plan: Plan
+    dataset: Dataset
+    run: Run
+    step: PlannedStep
+    token: str
+
+
+class ToPromote(Value):
+    """A run whose model must reach the models bucket; `token` is answered when it has."""
+
+    plan: Plan
+    run: Run
+    token: str
+
+
+class ToVerify(Value):
+    """A promoted checkpoint and what the run's jobs said about it."""
+
+    plan: Plan
+    run: Run
+    jobs: tuple[JobResult, ...]
+
+
+class ToRegister(Value):
+    """A verified checkpoint, to become a model package."""
+
+    plan: Plan
+    dataset: Dataset
+    run: Run
+    checkpoint: Checkpoint
+
+
+class Asked(Value):
+    """What a state has asked for and now waits for; its token brings the real result."""
+
+    name: str
+    reference: str = ""
+
+
+class Tick(Received):
+    """A tick of the watcher's schedule, or, with `cluster`, one cluster's share of it."""
+
+    cluster: str | None = None
+
+
+class Watched(Value):
+    """What one tick did: clusters it handed out, or waits it looked at, moved and answered."""
+
+    clusters: int = 0
+    waits: int = 0
+    moved: int = 0
+    answered: int = 0
+
+
+class Reported(Value):
+    """What ReportFailure ended: empty `run_id` when no run was known yet."""
+
+    run_id: str = ""
+    attempt: int = 0
+    already_over: bool = False
+
+
+class Question(Value):
+    """A run id, an upload id or an execution name."""
+
+    reference: str

@@ -1,0 +1,73 @@
+"""A journey: how far a drop has come, as people see it. Stages are the state machine's own states, with the times Step Functions recorded."""
+
+from typing import Literal
+
+from dropforge.domain.failures import Failure
+from dropforge.domain.runs import Arrival, Progress, Run
+from dropforge.domain.values import Value
+
+STAGES = (
+    "RegisterDataset",
+    "CheckDataset",
+    "PlanRun",
+    "AdmitRun",
+    "StageDataset",
+    "RunSteps",
+    "PromoteCheckpoint",
+    "VerifyCheckpoint",
+    "RegisterModel",
+)
+
+
+class Stage(Value):
+    """One state of the journey. Times are seconds since 1970."""
+
+    name: str
+    status: Literal["waiting", "running", "succeeded", "failed"]
+    started: float | None = None
+    ended: float | None = None
+
+
+class Journey(Value):
+    """Where a drop is: the execution's status, its stages, the run if one is known, and what it made or why it failed."""
+
+    execution: str
+    execution_arn: str
+    status: str
+    arrival: Arrival | None
+    run: Run | None
+    progress: Progress | None
+    stages: tuple[Stage, ...]
+    result: dict[str, object] | None = None
+    failure: Failure | None = None
+
+
+class Moment(Value):
+    """One event of an execution's history that enters or leaves a state, or ends the execution."""
+
+    kind: Literal["entered", "exited", "failed"]
+    state: str
+    at: float
+
+
+def lay_out(moments: list[Moment]) -> tuple[Stage, ...]:
+    """Return the stages with the times of `moments` (oldest first). The stage that runs when the execution fails is the one that failed."""
+    entered: dict[str, float] = {}
+    exited: dict[str, float] = {}
+    failed_at: float | None = None
+    for moment in moments:
+        if moment.kind == "entered":
+            entered.setdefault(moment.state, moment.at)
+        elif moment.kind == "exited":
+            exited[moment.state] = moment.at
+        else:
+            failed_at = moment.at
+    return tuple(_stage(name, entered.get(name), exited.get(name), failed_at) for name in STAGES)
+
+
+def _stage(name: str, started: float | None, ended: float | None, failed_at: float | None) -> Stage:
+    if started is None:
+        return Stage(name=name, status="waiting")
+    if ended is not None:
+        return Stage(name=name, status="succeeded", started=started, ended=ended)
+    return Stage(name=name, status="running" if failed_at is None else "failed", started=started, ended=failed_at)

@@ -1,0 +1,170 @@
+"""Plans: what a run would do, as data: its identity, its jobs in order, its price.
+
+Planning creates nothing. A placeholder in a step's arguments is one of: {dataset_files} (JSON list of path, sha256, bytes), {dataset} (path of
+the first file), {model} (the folder that will be promoted), {work} (the attempt's own folder), {cache} (the project's cache), {base_model}, {seed} and any
+parameter of the recipe by name.
+"""
+
+import json
+from typing import Literal
+
+from pydantic import Field
+
+from dropforge import naming
+from dropforge.domain.clusters import Cluster, Image, Project
+from dropforge.domain.datasets import Dataset
+from dropforge.domain.prices import ceiling_usd, check_budget
+from dropforge.domain.recipes import Recipe, Resources, Scalar, Step, resolve
+from dropforge.domain.requests import RunRequest
+from dropforge.domain.values import Sha256, Slug, Value, digest
+from dropforge.errors import InvalidInput
+
+QUEUE_CEILING_HOURS = 24 * 7  # how long a job may wait for quota before the run gives up
+PREFETCH = Step(
+    name="prefetch",
+    arguments=("prefetch", "--files", "{dataset_files}"),
+    resources=Resources(cpu="500m", memory="512Mi"),
+    deadline_minutes=120,
+)
+
+
+class PlannedStep(Value):
+    """One job to come. `timeout_seconds` is the queue ceiling plus the deadline; the deadline counts from the job's start."""
+
+    name: Slug
+    command: tuple[str, ...]
+    resources: Resources
+    deadline_seconds: int
+    timeout_seconds: int
+
+
+class Plan(Value):
+    """What a run would do. `price_usd` is the most it can cost: every step at its deadline."""
+
+    run_id: str
+    identity: Sha256
+    project: Slug
+    dataset: Slug
+    dataset_id: str
+    team: Slug
+    cluster: Cluster
+    image: str
+    recipe: Slug
+    recipe_digest: Sha256
+    produces: Literal["peft", "hf"]
+    base_model: str
+    parameters: dict[str, Scalar]
+    instance_type: str
+    nodes: int
+    priority: Slug
+    progress: str
+    price_usd: float
+    request: RunRequest
+    steps: tuple[PlannedStep, ...] = Field(min_length=1)
+    sources: tuple[str, ...]
+
+
+def identity(dataset: Dataset, recipe: Recipe, request: RunRequest, image: Image, shape: tuple[int, int]) -> str:
+    """Return the run's identity, 64 hex. Budget, priority, gate and promotion are not part of it.
+
+    `shape` is (nodes, accelerators): a run on another number of either trains another model.
+    """
+    return digest(
+        {
+            "project": dataset.project,
+            "dataset": dataset.digest,
+            "recipe": recipe.digest,
+            "base_model": request.base_model or recipe.base_model,
+            "image": image.inputs,
+            "parameters": resolve(recipe, request.parameters),
+            "shape": shape,
+            "repeat": request.repeat,
+        }
+    )
+
+
+def model_folder(project: str, run_id: str, attempt: int) -> str:
+    """Return where an attempt's model lies, relative to the mount and, once promoted, to the models bucket."""
+    return f"runs/{project}/{run_id}/{attempt}/model"
+
+
+def plan(dataset: Dataset, request: RunRequest, recipe: Recipe, project: Project, place: tuple[Cluster, Image]) -> Plan:
+    """Decide what a run does. Raises InvalidInput or QuotaExceeded when it could never work."""
+    cluster, image = place
+    instance_type = _instance_type(dataset, recipe, request)
+    steps = (PREFETCH, *recipe.steps)
+    hours = sum(step.deadline_minutes for step in steps) / 60
+    price = ceiling_usd(instance_type, request.compute.nodes, hours)
+    check_budget(price, request.budget.max_usd)
+    shape = (request.compute.nodes, max(step.resources.accelerators for step in steps))
+    whole = identity(dataset, recipe, request, image, shape)
+    return Plan(
+        run_id=naming.run(dataset.name, whole),
+        identity=whole,
+        project=dataset.project,
+        dataset=dataset.name,
+        dataset_id=dataset.id,
+        team=project.team,
+        cluster=cluster,
+        image=image.uri,
+        recipe=recipe.name,
+        recipe_digest=recipe.digest,
+        produces=recipe.produces,
+        base_model=request.base_model or recipe.base_model,
+        parameters=resolve(recipe, request.parameters),
+        instance_type=instance_type,
+        nodes=request.compute.nodes,
+        priority=request.compute.priority,
+        progress=recipe.progress,
+        price_usd=price,
+        request=request,
+        steps=tuple(_planned(step, recipe) for step in steps),
+        sources=tuple(f"s3://{dataset.upload.bucket}/{file.key}" for file in dataset.files),
+    )
+
+
+def _instance_type(dataset: Dataset, recipe: Recipe, request: RunRequest) -> str:
+    if dataset.kind not in recipe.kinds:
+        why = f"`{recipe.name}` trains on {', '.join(recipe.kinds)}; this dataset is {dataset.kind}."
+        raise InvalidInput("WrongKind", why)
+    wanted = request.compute.instance_type or recipe.instance_types[0]
+    if wanted not in recipe.instance_types:
+        why = f"`{recipe.name}` does not run on `{wanted}`."
+        raise InvalidInput("InstanceTypeNotAllowed", why, {"allowed": list(recipe.instance_types)})
+    if request.compute.nodes > recipe.max_nodes:
+        why = f"`compute.nodes` is {request.compute.nodes}; `{recipe.name}` runs on at most {recipe.max_nodes}."
+        raise InvalidInput("BadRunRequest", why)
+    return wanted
+
+
+def _planned(step: Step, recipe: Recipe) -> PlannedStep:
+    deadline = step.deadline_minutes * 60
+    return PlannedStep(
+        name=step.name,
+        command=(*recipe.command, *step.arguments),
+        resources=step.resources,
+        deadline_seconds=deadline,
+        timeout_seconds=QUEUE_CEILING_HOURS * 3600 + deadline,
+    )
+
+
+def fill(plan: Plan, dataset: Dataset, attempt: int, step: PlannedStep) -> tuple[str, ...]:
+    """Return a step's command with every placeholder filled. Raises InvalidInput for a placeholder that the recipe got wrong."""
+    mount = plan.cluster.mount_path
+    paths = [f"{mount}/{file.key}" for file in dataset.files]
+    files = [{"path": p, "sha256": f.sha256, "bytes": f.bytes} for p, f in zip(paths, dataset.files, strict=True)]
+    model = model_folder(plan.project, plan.run_id, attempt)
+    values: dict[str, Scalar] = {
+        **plan.parameters,
+        "dataset_files": json.dumps(files, separators=(",", ":")),
+        "dataset": paths[0],
+        "model": f"{mount}/{model}",
+        "work": f"{mount}/{model.rpartition('/')[0]}",
+        "cache": f"{mount}/caches/{plan.project}",
+        "base_model": plan.base_model,
+    }
+    try:
+        return tuple(part.format(**values) for part in step.command)
+    except (KeyError, IndexError, ValueError) as error:
+        why = f"Step `{step.name}` of recipe `{plan.recipe}` has a placeholder that does not exist: {error}."
+        raise InvalidInput("BadRunRequest", why) from error

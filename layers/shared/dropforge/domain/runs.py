@@ -1,0 +1,121 @@
+"""Runs, their attempts, and what a run is waiting for.
+
+An attempt's terminal status never goes back; the ledger's conditions enforce it, these functions decide it.
+"""
+
+from typing import Literal
+
+from pydantic import Field
+
+from dropforge.domain.clusters import WaitKind
+from dropforge.domain.failures import Failure
+from dropforge.domain.uploads import Upload
+from dropforge.domain.values import Sha256, Slug, Value
+
+Status = Literal["running", "succeeded", "failed", "cancelled"]
+TERMINAL: tuple[Status, ...] = ("succeeded", "failed", "cancelled")
+
+
+class Run(Value):
+    """One attempt to turn a dataset into a model, as the ledger holds it."""
+
+    id: str
+    identity: Sha256
+    project: Slug
+    dataset: Slug
+    dataset_id: str
+    team: Slug
+    cluster: Slug
+    attempt: int
+    status: Status
+    execution: str
+    upload: Upload
+    recipe: Slug
+    price_usd: float
+    started_at: str
+    ended_at: str | None = None
+    model_arn: str | None = None
+    failure: Failure | None = None
+
+
+class Admission(Value):
+    """The answer of AdmitRun: this execution's attempt, or the run that it joins."""
+
+    run: Run
+    joined: bool
+
+
+class Lease(Value):
+    """Written before anything that costs money exists: who, for what, until when, at what price at most."""
+
+    owner: str
+    purpose: str
+    expires_at: str
+    price_usd: float
+
+
+class Wait(Value):
+    """Something a run waits for outside AWS Lambda: a job on a cluster or a task of a file system.
+
+    `token` is the task token of the state that waits; it is replaced when the state is entered again.
+    """
+
+    cluster: Slug
+    name: str
+    kind: WaitKind
+    run_id: str
+    attempt: int
+    step: str
+    project: Slug
+    team: Slug
+    token: str
+    reference: str = ""
+    progress: str = ""
+    phase: Literal["new", "queued", "running"] = "new"
+    missing_since: str | None = None
+
+
+class Progress(Value):
+    """What is known of the job that runs now, written by the watcher alone."""
+
+    step: str
+    job: str
+    phase: Literal["new", "queued", "running", "done"]
+    reason: str = ""
+    at: str = ""
+    done: int | None = None
+    total: int | None = None
+    loss: float | None = None
+    rate: float | None = None
+    losses: tuple[float, ...] = Field(default=(), max_length=60)
+
+
+Decision = Literal["claim", "again", "retry", "join", "collision"]
+
+
+def decide(existing: Run | None, identity: str, execution: str) -> Decision:
+    """Decide what an execution does when it wants the run `identity`, given what the ledger holds.
+
+    claim: nobody has it. again: this execution already does. retry: it failed or was cancelled, so this is the next attempt.
+    join: it runs elsewhere or has its model. collision: another run has the same short id.
+    """
+    if existing is None:
+        return "claim"
+    if existing.identity != identity:
+        return "collision"
+    if existing.execution == execution and existing.status == "running":
+        return "again"
+    return "retry" if existing.status in ("failed", "cancelled") and existing.execution != execution else "join"
+
+
+class Arrival(Value):
+    """What became of an upload. It is bound to its first execution, and to its first run, for ever."""
+
+    upload: Upload
+    project: str
+    dataset: str
+    execution: str
+    status: Literal["received", "checking", "ready", "rejected", "failed", "running", "joined", "succeeded"]
+    at: str
+    run_id: str | None = None
+    failure: Failure | None = None

@@ -1,0 +1,44 @@
+"""What a run waits for, and what the watcher makes of what it sees. A wait ends in a result or a failure, never in silence."""
+
+from typing import Literal
+
+from dropforge import naming
+from dropforge.domain.runs import Run, Wait
+
+GRACE_SECONDS = 180  # a job may be invisible this long after its wait was written: the write comes first
+
+
+def for_job(run: Run, step: str, progress: str, token: str) -> Wait:
+    """Return the wait for a step's job."""
+    return Wait(
+        cluster=run.cluster,
+        name=naming.job(run.id, run.attempt, step),
+        kind="job",
+        run_id=run.id,
+        attempt=run.attempt,
+        step=step,
+        project=run.project,
+        team=run.team,
+        token=token,
+        progress=progress,
+    )
+
+
+def for_task(run: Run, step: Literal["import", "export"], token: str) -> Wait:
+    """Return the wait for a file system task; its name is also the task's client token, so it starts once."""
+    return Wait(
+        cluster=run.cluster,
+        name=naming.job(run.id, run.attempt, step),
+        kind="file-system-task",
+        run_id=run.id,
+        attempt=run.attempt,
+        step=step,
+        project=run.project,
+        team=run.team,
+        token=token,
+    )
+
+
+def selector(run_id: str, attempt: int) -> str:
+    """Return the label selector of everything that an attempt has on a cluster."""
+    return f"{naming.label('run')}={run_id},{naming.label('attempt')}={attempt}"
