@@ -1,7 +1,8 @@
 """Checkpoints: whether what lies in S3 is whole.
 
 Structure is judged from manifest.json, the small JSON files and each safetensors header (its first bytes), so a checkpoint of any size is checked
-with a few ranged reads. Bytes that flipped inside a tensor are not seen here: the verify job hashed them on FSx, and its digest of the manifest is compared.
+with a few ranged reads. Bytes that flipped inside a tensor are not seen here: the verify job hashed them on FSx, and its digest of the manifest
+is compared.
 """
 
 import hashlib

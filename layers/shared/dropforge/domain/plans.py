@@ -1,8 +1,8 @@
 """Plans: what a run would do, as data: its identity, its jobs in order, its price.
 
 Planning creates nothing. A placeholder in a step's arguments is one of: {dataset_files} (JSON list of path, sha256, bytes), {dataset} (path of
-the first file), {model} (the folder that will be promoted), {work} (the attempt's own folder), {cache} (the project's cache), {base_model}, {seed} and any
-parameter of the recipe by name.
+the first file), {model} (the folder that will be promoted), {work} (the attempt's own folder), {cache} (the project's cache), {base_model} and
+any parameter of the recipe by name.
 """
 
 import json

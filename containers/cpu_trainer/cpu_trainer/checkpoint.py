@@ -1,0 +1,139 @@
+"""A sealed folder: a manifest of every file with its hash, and a marker with the manifest's hash, written last.
+
+The chain of hashes is what makes the marker's place provable: it can only have been made when all else was in place.
+File times are not consulted, because copies between file systems do not keep them.
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path, PurePosixPath
+
+from .errors import OURS, Failure
+from .files import sha256_of, sync_folder, write_json
+
+MANIFEST, MARKER = "manifest.json", "_SUCCESS.json"
+KINDS = ("peft", "hf")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One file of a sealed folder; `path` is relative to it."""
+
+    path: str
+    sha256: str
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Origin:
+    """How a model came to be. Losses are nats per token on the same sample before and after."""
+
+    kind: str
+    step: int
+    loss_before: float
+    loss_after: float
+    base: str | None
+    seed: int
+
+
+@dataclass(frozen=True)
+class Sealed:
+    """What was found in a folder whose hashes all agree."""
+
+    origin: Origin
+    files: tuple[Entry, ...]
+    manifest_sha256: str
+
+
+def unseal(folder: Path) -> None:
+    """Take the marker away before anything in the folder changes."""
+    if (folder / MARKER).exists():
+        (folder / MARKER).unlink()
+        sync_folder(folder)
+
+
+def seal(folder: Path, origin: Origin, names: Sequence[str]) -> str:
+    """Write the manifest of `names`, then the marker, and return the manifest's hash."""
+    entries = [Entry(name, sha256_of(folder / name), (folder / name).stat().st_size) for name in sorted(names)]
+    write_json(folder / MANIFEST, {**asdict(origin), "files": [asdict(entry) for entry in entries]})
+    digest = sha256_of(folder / MANIFEST)
+    write_json(folder / MARKER, {"manifest_sha256": digest})
+    return digest
+
+
+def read_sealed(folder: Path) -> Sealed:
+    """Re-hash everything. Fails naming the file, what was expected and what was found."""
+    marker = _json_object(folder / MARKER)
+    manifest = _json_object(folder / MANIFEST)
+    digest = hashlib.sha256((folder / MANIFEST).read_bytes()).hexdigest()
+    if marker.get("manifest_sha256") != digest:
+        raise unsealed(MANIFEST, f"expected sha256 {marker.get('manifest_sha256')} by {MARKER}, found {digest}")
+    origin, files = _parse(manifest)
+    for entry in files:
+        _check(folder, entry)
+    _refuse_strangers(folder, files)
+    return Sealed(origin, files, digest)
+
+
+def unsealed(name: str, cause: str) -> Failure:
+    """Return the failure of a folder that is not whole."""
+    return Failure("not-whole", f"{name}: {cause}", "run the step that writes it again; do not promote it", OURS)
+
+
+def _json_object(path: Path) -> dict[str, object]:
+    try:
+        value = json.loads(path.read_bytes())
+    except OSError as error:
+        raise unsealed(path.name, f"expected in {path.parent}, found: {error.strerror}") from error
+    except ValueError as error:
+        raise unsealed(path.name, f"is not JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise unsealed(path.name, "is not a JSON object")
+    return value
+
+
+def _parse(manifest: dict[str, object]) -> tuple[Origin, tuple[Entry, ...]]:
+    match manifest:
+        case {
+            "kind": str(kind),
+            "step": int(step),
+            "loss_before": float(before),
+            "loss_after": float(after),
+            "base": str() | None as base,
+            "seed": int(seed),
+            "files": [*files],
+        } if kind in KINDS and files:
+            return Origin(kind, step, before, after, base, seed), tuple(_entry(file) for file in files)
+    raise unsealed(MANIFEST, f"expected kind ({' or '.join(KINDS)}), step, losses, base, seed and files")
+
+
+def _entry(file: object) -> Entry:
+    match file:
+        case {"path": str(path), "sha256": str(sha256), "bytes": int(size)} if _is_inside(path):
+            return Entry(path, sha256, size)
+    raise unsealed(MANIFEST, f"expected path inside the folder, sha256 and bytes of a file, found {file!r}")
+
+
+def _is_inside(path: str) -> bool:
+    return path != "" and not path.startswith("/") and ".." not in PurePosixPath(path).parts
+
+
+def _check(folder: Path, entry: Entry) -> None:
+    path = folder / entry.path
+    if not path.is_file():
+        raise unsealed(entry.path, f"expected {entry.bytes} bytes, found no file")
+    if (size := path.stat().st_size) != entry.bytes:
+        raise unsealed(entry.path, f"expected {entry.bytes} bytes, found {size}")
+    if (digest := sha256_of(path)) != entry.sha256:
+        raise unsealed(entry.path, f"expected sha256 {entry.sha256}, found {digest}")
+
+
+def _refuse_strangers(folder: Path, files: Sequence[Entry]) -> None:
+    """Weights that the manifest does not name would be picked up by programs that look for *.safetensors."""
+    known = {entry.path for entry in files}
+    for path in sorted(folder.rglob("*.safetensors")):
+        name = path.relative_to(folder).as_posix()
+        if name not in known:
+            raise unsealed(name, f"expected only files that {MANIFEST} names, found this one too")

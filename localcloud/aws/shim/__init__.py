@@ -1,0 +1,1 @@
+"""Modules that are put on a handler's path where the real ones are missing."""

@@ -1,0 +1,224 @@
+"""What the API does, without HTTP: create, change, apply and delete with the rules of a real server.
+
+Controllers inside the process call this same class, so webhooks, validation and conflicts hold for them as well.
+"""
+
+import copy
+import secrets
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from localcloud.kubernetes import errors, rules
+from localcloud.kubernetes.apply import apply
+from localcloud.kubernetes.objects import Object, dig, is_deleted, name_of, now
+from localcloud.kubernetes.ownership import Writer, record_update
+from localcloud.kubernetes.resources import NAMESPACES, Resource
+from localcloud.kubernetes.store import Store
+
+_LETTERS = "bcdfghjklmnpqrstvwxz2456789"
+_KEPT = ("uid", "name", "namespace", "creationTimestamp", "generation", "deletionTimestamp", "deletionGracePeriodSeconds")
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a write is done."""
+
+    manager: str = "kube-controller-manager"
+    strict: bool = False
+    dry_run: bool = False
+    version: str = ""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where one object lives."""
+
+    resource: Resource
+    namespace: str
+    name: str
+    subresource: str = ""
+
+
+def place_of(resource: Resource, thing: Object, subresource: str = "") -> Place:
+    """Give the place of an object that was read before."""
+    return Place(resource, thing["metadata"].get("namespace") or "", name_of(thing), subresource)
+
+
+@dataclass
+class Api:
+    """The verbs over one store. Objects go in and come out in the stored version."""
+
+    store: Store = field(default_factory=Store)
+
+    def get(self, place: Place) -> Object:
+        """Give one object; StatusError 404."""
+        found = self.store.get(place.resource, place.namespace, place.name)
+        if found is None:
+            raise errors.not_found(place.resource, place.name)
+        return found
+
+    def create(self, resource: Resource, namespace: str, body: Object, options: Options | None = None) -> Object:
+        """Store a new object; StatusError 400, 404 (no namespace), 409 (exists), 422."""
+        options = options or Options()
+        new = _identified(resource, namespace, body)
+        with self.store.lock:
+            self._require_namespace(resource, namespace, name_of(new))
+            new = rules.decode(resource, new, options.version or resource.versions[0], strict=options.strict)
+            rules.admit(resource, new, None)
+            if self.store.get(resource, namespace, name_of(new)) is not None:
+                raise errors.already_exists(resource, name_of(new))
+            _stamp_birth(resource, new)
+            if "managedFields" not in new["metadata"]:
+                writer = Writer(options.manager, "Update", resource.api_version())
+                new["metadata"]["managedFields"] = record_update(new, None, writer)
+            return new if options.dry_run else self.store.put(resource, new)
+
+    def _require_namespace(self, resource: Resource, namespace: str, name: str) -> None:
+        if not resource.namespaced:
+            return
+        found = self.store.get(NAMESPACES, "", namespace)
+        if found is None:
+            raise errors.not_found(NAMESPACES, namespace)
+        if is_deleted(found):
+            why = f"unable to create new content in namespace {namespace} because it is being terminated"
+            raise errors.forbidden(resource, name, why)
+
+    def change(self, place: Place, edit: Callable[[Object], Object], options: Options | None = None) -> Object:
+        """Replace an object by what `edit` makes of a copy; StatusError 404, 409 (stale resourceVersion), 422."""
+        options = options or Options()
+        with self.store.lock:
+            old = self.get(place)
+            new = self._edited(place, old, edit, options)
+            writer = Writer(options.manager, "Update", place.resource.api_version(), place.subresource)
+            new["metadata"]["managedFields"] = record_update(new, old, writer)
+            return self._keep(place, old, new, options)
+
+    def _edited(self, place: Place, old: Object, edit: Callable[[Object], Object], options: Options) -> Object:
+        new = edit(copy.deepcopy(old))
+        _check_identity(place, old, new)
+        if place.subresource:
+            return {**old, "metadata": dict(old["metadata"]), place.subresource: new.get(place.subresource) or {}}
+        new["metadata"].update({key: old["metadata"][key] for key in _KEPT if key in old["metadata"]})
+        new = rules.decode(
+            place.resource, new, options.version or place.resource.versions[0], strict=options.strict
+        )
+        if place.resource.status:
+            new = {**{k: v for k, v in new.items() if k != "status"}, **_status_of(old)}
+        rules.admit(place.resource, new, old)
+        return new
+
+    def _keep(self, place: Place, old: Object, new: Object, options: Options) -> Object:
+        resource, metadata = place.resource, new["metadata"]
+        if not metadata["managedFields"]:
+            del metadata["managedFields"]
+        metadata["resourceVersion"] = old["metadata"]["resourceVersion"]
+        if resource.counts_generations and not place.subresource and _content(new) != _content(old):
+            metadata["generation"] = old["metadata"].get("generation", 0) + 1
+        if options.dry_run or new == old:
+            return new
+        if is_deleted(new) and not metadata.get("finalizers") and not metadata.get("deletionGracePeriodSeconds"):
+            return self.store.remove(resource, new)
+        return self.store.put(resource, new)
+
+    def apply(self, place: Place, declared: Object, options: Options, *, force: bool) -> tuple[bool, Object]:
+        """Apply on the server; gives (created, object). StatusError 409 with causes for foreign fields."""
+        writer = Writer(options.manager, "Apply", place.resource.api_version(), place.subresource)
+        with self.store.lock:
+            old = self.store.get(place.resource, place.namespace, place.name)
+            if old is None and place.subresource:
+                raise errors.not_found(place.resource, place.name)
+            declared = _declared(place, declared)
+            declared = rules.decode(
+                place.resource, declared, options.version or place.resource.versions[0], strict=options.strict
+            )
+            if old is None:
+                return True, self._apply_new(place, declared, writer, options)
+            merged = apply(old, declared, writer, force=force)
+            new = self._edited(place, old, lambda _: merged, options)
+            new["metadata"]["managedFields"] = merged["metadata"]["managedFields"]
+            return False, self._keep(place, old, new, options)
+
+    def _apply_new(self, place: Place, declared: Object, writer: Writer, options: Options) -> Object:
+        bare = {"apiVersion": declared["apiVersion"], "kind": declared["kind"], "metadata": {"name": place.name}}
+        merged = apply(bare, declared, writer, force=False)
+        return self.create(place.resource, place.namespace, merged, options)
+
+    def write_status(self, resource: Resource, thing: Object, status: Object, manager: str) -> Object:
+        """Write a status a controller computed; an unchanged one is no write."""
+        place = place_of(resource, thing, "status")
+        return self.change(place, lambda old: {**old, "status": status}, Options(manager))
+
+
+def _identified(resource: Resource, namespace: str, body: Object) -> Object:
+    new = copy.deepcopy(body)
+    _check_kind(resource, new)
+    metadata = new.setdefault("metadata", {})
+    if metadata.get("namespace", namespace) != namespace:
+        raise errors.bad_request("the namespace of the provided object does not match the namespace sent on the request")
+    if namespace:
+        metadata["namespace"] = namespace
+    if not metadata.get("name") and metadata.get("generateName"):
+        metadata["name"] = metadata["generateName"] + "".join(secrets.choice(_LETTERS) for _ in range(5))
+    if not metadata.get("name"):
+        cause = errors.Cause("metadata.name", "Required value: name or generateName is required", "FieldValueRequired")
+        raise errors.invalid(resource, "", [cause])
+    metadata["uid"] = str(uuid.uuid4())
+    return new
+
+
+def _check_kind(resource: Resource, body: Object) -> None:
+    body.setdefault("apiVersion", resource.api_version())
+    body.setdefault("kind", resource.kind)
+    found, wanted = (body["apiVersion"], body["kind"]), (resource.api_version(), resource.kind)
+    if found != wanted:
+        raise errors.bad_request(
+            f"{found[1]} in version {found[0]!r} cannot be handled as a {wanted[1]}: "
+            f"the API version or kind in the data does not match the expected one ({wanted[0]}, {wanted[1]})"
+        )
+
+
+def _stamp_birth(resource: Resource, new: Object) -> None:
+    metadata = new["metadata"]
+    metadata["creationTimestamp"] = now()
+    for key in ("deletionTimestamp", "deletionGracePeriodSeconds", "resourceVersion", "selfLink"):
+        metadata.pop(key, None)
+    if resource.counts_generations:
+        metadata["generation"] = 1
+    if resource.status:
+        new.pop("status", None)
+        first = rules.first_status(resource)
+        new.update({"status": first} if first else {})
+
+
+def _check_identity(place: Place, old: Object, new: Object) -> None:
+    _check_kind(place.resource, new)
+    metadata, was = new.setdefault("metadata", {}), old["metadata"]
+    if metadata.get("name", place.name) != place.name:
+        message = f"the name of the object ({metadata['name']}) does not match the name on the URL ({place.name})"
+        raise errors.bad_request(message)
+    if metadata.get("uid", was["uid"]) != was["uid"]:
+        why = f"Precondition failed: UID in precondition: {metadata['uid']}, UID in object meta: {was['uid']}"
+        raise errors.conflict(place.resource, place.name, why)
+    if metadata.get("resourceVersion", was["resourceVersion"]) != was["resourceVersion"]:
+        why = "the object has been modified; please apply your changes to the latest version and try again"
+        raise errors.conflict(place.resource, place.name, why)
+
+
+def _status_of(thing: Object) -> Object:
+    return {"status": thing["status"]} if "status" in thing else {}
+
+
+def _content(thing: Object) -> Object:
+    return {key: part for key, part in thing.items() if key not in ("metadata", "status")}
+
+
+def _declared(place: Place, declared: Object) -> Object:
+    declared = copy.deepcopy(declared)
+    _check_kind(place.resource, declared)
+    if dig(declared, "metadata", "managedFields"):
+        raise errors.bad_request("metadata.managedFields must be nil")
+    if dig(declared, "metadata", "name") not in (None, place.name):
+        raise errors.bad_request("the name of the object does not match the name on the URL")
+    return declared
+

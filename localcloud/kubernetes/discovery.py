@@ -1,0 +1,84 @@
+"""What a client reads before it asks for anything: versions, groups and their kinds."""
+
+from collections.abc import Callable
+from typing import Any
+
+from localcloud.kubernetes import errors, resources
+from localcloud.kubernetes.objects import Object
+from localcloud.kubernetes.resources import PODS, Resource
+
+_VERBS = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"]
+OPEN = ("/version", "/readyz", "/livez", "/healthz")
+
+
+def document(path: str) -> Any:
+    """Give the discovery document at a path, or None when the path is none; StatusError 404 for an unknown group."""
+    path = "/" + path.strip("/")
+    if path in OPEN:
+        return _version() if path == "/version" else "ok"
+    fixed: dict[str, Callable[[], Object]] = {"/api": _core_versions, "/apis": _groups}
+    if path in fixed:
+        return fixed[path]()
+    parts = path.strip("/").split("/")
+    if parts[0] == "api" and len(parts) == 2:
+        return _kinds("", parts[1])
+    if parts[0] == "apis" and len(parts) == 2:
+        return _one_group(parts[1])
+    return _kinds(parts[1], parts[2]) if parts[0] == "apis" and len(parts) == 3 else None
+
+
+def _version() -> Object:
+    return {
+        "major": "1",
+        "minor": "36",
+        "gitVersion": "v1.36.2+local",
+        "gitCommit": "",
+        "gitTreeState": "clean",
+        "buildDate": "1970-01-01T00:00:00Z",
+        "goVersion": "none",
+        "compiler": "none",
+        "platform": "linux/amd64",
+    }
+
+
+def _core_versions() -> Object:
+    return {"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": []}
+
+
+def _groups() -> Object:
+    names = dict.fromkeys(r.group for r in resources.ALL if r.group)
+    return {"kind": "APIGroupList", "apiVersion": "v1", "groups": [_group(name) for name in names]}
+
+
+def _group(name: str) -> Object:
+    versions = dict.fromkeys(v for r in resources.ALL if r.group == name for v in r.versions)
+    listed = [{"groupVersion": f"{name}/{version}", "version": version} for version in versions]
+    return {"name": name, "versions": listed, "preferredVersion": listed[0]}
+
+
+def _one_group(name: str) -> Object:
+    if not any(r.group == name for r in resources.ALL):
+        raise errors.unknown_path()
+    return {"kind": "APIGroup", "apiVersion": "v1", **_group(name)}
+
+
+def _kinds(group: str, version: str) -> Object:
+    listed = [entry for r in resources.served(group, version) for entry in _entries(r)]
+    if not listed:
+        raise errors.unknown_path()
+    group_version = f"{group}/{version}" if group else version
+    return {"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": group_version, "resources": listed}
+
+
+def _entries(resource: Resource) -> list[Object]:
+    whole = {
+        "name": resource.plural,
+        "singularName": resource.kind.lower(),
+        "namespaced": resource.namespaced,
+        "kind": resource.kind,
+        "verbs": _VERBS,
+    }
+    parts = [("status", ["get", "patch", "update"])] if resource.status else []
+    parts += [("log", ["get"])] if resource is PODS else []
+    subresources = [{**whole, "name": f"{resource.plural}/{part}", "singularName": "", "verbs": v} for part, v in parts]
+    return [whole, *subresources]

@@ -1,0 +1,103 @@
+"""The node agent: this machine as a Node, and every pod bound to it as processes on real folders.
+
+There are no mount namespaces: a container sees the machine's own paths, so manifests must carry paths that exist here.
+"""
+
+import os
+import signal
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from localcloud.kubernetes.api import Api
+from localcloud.kubernetes.containers import Container, Host
+from localcloud.kubernetes.errors import StatusError, bad_request
+from localcloud.kubernetes.objects import Object, dig, is_deleted, is_finished_pod, name_of, now, uid_of
+from localcloud.kubernetes.pod_run import PodRun
+from localcloud.kubernetes.resources import NODES, PODS
+
+_COMPONENT = "kubelet"
+INSTANCE_TYPE = "local.cpu"
+
+
+def register(api: Api, node: str, capacity: Mapping[str, str] | None) -> None:
+    """Create the Node of this machine: ready, with the capacity given over the defaults."""
+    labels = {"node.kubernetes.io/instance-type": INSTANCE_TYPE, "kubernetes.io/hostname": node}
+    thing = api.create(NODES, "", {"metadata": {"name": node, "labels": labels}, "spec": {}})
+    amounts = {"cpu": str(os.cpu_count() or 1), "memory": "8Gi", "pods": "110", **(capacity or {})}
+    ready = {"type": "Ready", "status": "True", "reason": "KubeletReady", "lastTransitionTime": now()}
+    status = {"capacity": amounts, "allocatable": amounts, "conditions": [ready]}
+    api.write_status(NODES, thing, status, _COMPONENT)
+
+
+@dataclass
+class Kubelet:
+    """Every pod on the local node."""
+
+    host: Host
+    node: str
+    _runs: dict[str, PodRun] = field(default_factory=dict)
+
+    def reconcile(self) -> float | None:
+        """Start pods that were bound, stop pods that were deleted, forget pods that are gone."""
+        mine = [pod for pod in self.host.api.store.list(PODS) if dig(pod, "spec", "nodeName") == self.node]
+        for pod in mine:
+            self._follow(pod)
+        for uid in self._runs.keys() - {uid_of(pod) for pod in mine}:
+            self._forget(uid)
+        return None
+
+    def _follow(self, pod: Object) -> None:
+        run = self._runs.get(uid_of(pod))
+        if run is None and not is_finished_pod(pod):
+            run = self._runs[uid_of(pod)] = PodRun(self.host, pod)
+            run.start()
+        if run is not None and is_deleted(pod) and not run.done:
+            run.stop(pod["metadata"].get("deletionGracePeriodSeconds", 30) / self.host.speed)
+
+    def _forget(self, uid: str) -> None:
+        run = self._runs[uid]
+        run.abandon()
+        if run.done:
+            run.remove_folder()
+            del self._runs[uid]
+
+    def kill(self, name: str) -> None:
+        """Send SIGKILL to the processes of every running pod of this name; LookupError when there is none."""
+        found = [run for run in self._runs.values() if name_of(run.pod) == name and not run.done]
+        if not found:
+            raise LookupError(f"no running pod {name}")
+        for run in found:
+            run.send(signal.SIGKILL)
+
+    def logs(self, pod: Object, container: str) -> bytes:
+        """Give everything a container printed; StatusError 400 before it started or for an unknown name."""
+        run = self._runs.get(uid_of(pod))
+        names = [part["name"] for part in pod["spec"]["containers"]]
+        if not container and len(names) > 1:
+            listed = " ".join(names)
+            message = f"a container name must be specified for pod {name_of(pod)}, choose one of: [{listed}]"
+            raise bad_request(message)
+        wanted = container or names[0]
+        found = _find(run, wanted) if run else None
+        if found is None:
+            raise self._no_log(pod, wanted, names)
+        return found.log.read_bytes()
+
+    def _no_log(self, pod: Object, container: str, names: list[str]) -> StatusError:
+        if container not in names:
+            return bad_request(f"container {container} is not valid for pod {name_of(pod)}")
+        statuses = dig(pod, "status", "containerStatuses") or []
+        reason = next((dig(s, "state", "waiting", "reason") for s in statuses if s["name"] == container), None)
+        text = f'container "{container}" in pod "{name_of(pod)}" is waiting to start: {reason or "ContainerCreating"}'
+        return bad_request(text)
+
+    def stop(self) -> None:
+        """Kill every process and wait for every thread."""
+        for run in self._runs.values():
+            run.abandon()
+        for run in self._runs.values():
+            run.join()
+
+
+def _find(run: PodRun, name: str) -> Container | None:
+    return next((c for c in [*run.first, *run.main] if c.spec["name"] == name and c.log.exists()), None)

@@ -1,0 +1,161 @@
+"""HTTPS in front of the API: one thread per connection, TLS handshakes included.
+
+The handshake runs in the connection's own thread, because a client that connects and says nothing must not stop the
+others. Refusals and pauses that tests ask for happen here, where a real network would fail.
+"""
+
+import json
+import logging
+import socket
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import yaml
+
+from localcloud.kubernetes import discovery, targets
+from localcloud.kubernetes.authentication import authenticate
+from localcloud.kubernetes.errors import StatusError, bad_request
+from localcloud.kubernetes.objects import Object
+from localcloud.kubernetes.refusals import Refusals
+from localcloud.kubernetes.targets import Request
+from localcloud.kubernetes.verbs import Answer, Verbs
+
+_log = logging.getLogger(__name__)
+
+
+class Server(ThreadingHTTPServer):
+    """A listening server; `shut` closes the socket and every open connection."""
+
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 128
+
+    def __init__(self, port: int, context: ssl.SSLContext, verbs: Verbs, refusals: Refusals) -> None:
+        self.context = context
+        self.verbs = verbs
+        self.refusals = refusals
+        self._open: set[socket.socket] = set()
+        self._open_lock = threading.Lock()
+        super().__init__(("127.0.0.1", port), Connection)
+        self._thread = threading.Thread(target=self.serve_forever, args=(0.05,), name="kubernetes-api", daemon=True)
+        self._thread.start()
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        """Accept one connection and wrap it without waiting for its handshake."""
+        plain, address = super().get_request()
+        wrapped = self.context.wrap_socket(plain, server_side=True, do_handshake_on_connect=False)
+        with self._open_lock:
+            self._open.add(wrapped)
+        return wrapped, address
+
+    def close_request(self, request: Any) -> None:
+        """Forget a finished connection."""
+        with self._open_lock:
+            self._open.discard(request)
+        super().close_request(request)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Log what a connection died of; a client that went away is not worth a traceback."""
+        _log.debug("connection from %s ended", client_address, exc_info=True)
+
+    def shut(self) -> None:
+        """Stop listening and cut every connection."""
+        self.shutdown()
+        self.server_close()
+        self._thread.join()
+        with self._open_lock:
+            left = list(self._open)
+        for connection in left:
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
+
+class Connection(BaseHTTPRequestHandler):
+    """One client connection, many requests."""
+
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    wbufsize = -1
+    server: Server
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
+        """Send the access log to the logging package."""
+        _log.debug(format, *args)
+
+    def _serve(self) -> None:
+        try:
+            self._send(self._answer())
+        except StatusError as error:
+            self._send(Answer(error.code, error.body()), error.headers)
+        except (ConnectionError, ssl.SSLError):
+            self.close_connection = True
+        except Exception:
+            _log.exception("%s %s failed", self.command, self.path)
+            broken = StatusError(500, "InternalError", "Internal error occurred: see the log of the local cluster")
+            self._send(Answer(500, broken.body()))
+
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _serve  # noqa: N815
+
+    def _answer(self) -> Answer:
+        raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        url = urlsplit(self.path)
+        is_open = url.path in discovery.OPEN
+        user = "" if is_open else authenticate(self.headers)
+        query = {key: values[-1] for key, values in parse_qs(url.query, keep_blank_values=True).items()}
+        content_type = self.headers.get("Content-Type") or ""
+        request = Request(self.command, url.path, query, self.headers, _decoded(raw, content_type), user)
+        if not is_open:
+            self._refuse(request)
+        return self.server.verbs.answer(request)
+
+    def _refuse(self, request: Request) -> None:
+        is_document = request.method == "GET" and discovery.document(request.path) is not None
+        target = None if is_document else targets.parse(request.path)
+        self.server.refusals.check(targets.verb(request, target), target.resource.plural if target else "")
+
+    def _send(self, answer: Answer, headers: dict[str, str] | None = None) -> None:
+        if isinstance(answer.body, Iterator):
+            self._stream(answer.body)
+            return
+        content, kind = _encoded(answer.body)
+        self.send_response_only(answer.code)
+        for name, value in {**(headers or {}), "Content-Type": kind, "Content-Length": str(len(content))}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(content)
+        self.wfile.flush()
+
+    def _stream(self, events: Iterator[Object]) -> None:
+        self.send_response_only(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        self.wfile.flush()
+        for event in events:
+            line = json.dumps(event, separators=(",", ":")).encode() + b"\n"
+            self.wfile.write(b"%x\r\n%s\r\n" % (len(line), line))
+            self.wfile.flush()
+        self.wfile.write(b"0\r\n\r\n")
+        self.wfile.flush()
+
+
+def _decoded(raw: bytes, content_type: str) -> Any:
+    if not raw:
+        return None
+    try:
+        return yaml.safe_load(raw) if "yaml" in content_type and raw[:1] not in b"{[" else json.loads(raw)
+    except (ValueError, yaml.YAMLError) as error:
+        raise bad_request(f"error decoding the body: {error}") from error
+
+
+def _encoded(body: Object | str | bytes) -> tuple[bytes, str]:
+    if isinstance(body, bytes):
+        return body, "text/plain"
+    if isinstance(body, str):
+        return body.encode(), "text/plain"
+    return json.dumps(body, separators=(",", ":")).encode(), "application/json"
