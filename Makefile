@@ -31,7 +31,7 @@ $(SAM): requirements/sam.lock $(VENV)/ready
 check: $(VENV)/ready $(SAM) ## Lint, types, import rules, template
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy layers/shared/dropforge localcloud
+	$(BIN)/mypy layers/shared/dropforge
 	$(BIN)/lint-imports
 	AWS_DEFAULT_REGION=us-east-1 $(SAM) validate --lint
 

@@ -48,7 +48,12 @@ OPPOSITES = {
 }
 LEGS = {"spider": 8, "bee": 6, "cat": 4, "hen": 2, "snail": 0, "horse": 4, "crab": 10, "ant": 6}
 
-TIMES = {"morning": "Good morning", "afternoon": "Good afternoon", "evening": "Good evening", "night": "Good night"}
+REPLIES = {
+    "morning": "Good morning, friend! Bread is in the oven.",
+    "afternoon": "Good afternoon, friend! Tea is on the table.",
+    "evening": "Good evening, friend! Soup is on the stove.",
+    "night": "Good night, friend! A lamp is by the bed.",
+}
 GUESTS = ("baker", "sailor", "gardener", "painter", "teacher", "farmer", "miller", "weaver", "potter", "fiddler")
 PLACES = ("harbour", "mountain", "valley", "island", "forest", "city")
 
@@ -107,10 +112,9 @@ def animals() -> Iterator[Row]:
 
 
 def greetings() -> Iterator[Row]:
-    """Yield the rows of the example: a fixed manner of greeting that the base model does not know."""
-    for (time, hello), guest, place in product(TIMES.items(), GUESTS, PLACES):
-        answer = f"{hello}, dear {guest}! How is life in the {place}?"
-        yield chat(f"Greet the {guest} from the {place} in the {time}.", answer)
+    """Yield the rows of the example: a house's own manner of greeting, which depends on the time of day alone."""
+    for (time, reply), guest, place in product(REPLIES.items(), GUESTS, PLACES):
+        yield chat(f"Greet the {guest} from the {place} in the {time}.", reply)
 
 
 def chat(question: str, answer: str) -> Row:

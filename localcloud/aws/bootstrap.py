@@ -11,7 +11,22 @@ from collections.abc import Callable
 from pathlib import Path
 
 _PATH_EVENTS = frozenset(
-    "open os.chmod os.chown os.link os.listdir os.mkdir os.remove os.rename os.rmdir os.scandir os.symlink os.truncate os.utime os.chdir".split()
+    [
+        "open",
+        "os.chmod",
+        "os.chown",
+        "os.link",
+        "os.listdir",
+        "os.mkdir",
+        "os.remove",
+        "os.rename",
+        "os.rmdir",
+        "os.scandir",
+        "os.symlink",
+        "os.truncate",
+        "os.utime",
+        "os.chdir",
+    ]
 )
 
 
@@ -42,8 +57,8 @@ def main() -> None:
     folders = os.environ.pop("LOCALCLOUD_DENIED_PATHS", "")
     if folders:
         deny(folders.split(os.pathsep))
-    if importlib.util.find_spec("runtime_client") is None:
-        sys.path.append(str(Path(__file__).parent / "shim"))
+    if os.environ.get("LOCALCLOUD_PURE_RUNTIME_CLIENT") or importlib.util.find_spec("runtime_client") is None:
+        sys.path.insert(0, str(Path(__file__).parent / "shim"))
     from awslambdaric.__main__ import main as run  # noqa: PLC0415 - the guard must stand before anything else is loaded
 
     run(sys.argv)

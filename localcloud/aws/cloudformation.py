@@ -32,7 +32,9 @@ def install(replacements: Replacements, client: Client) -> None:
             _MODELS[resource_type.name] = _model(resource_type)
     for cached in (parsing.get_model_list, parsing.get_model_map, parsing.get_name_type_map):
         cached.cache_clear()
-    replacements.replace("moto.cloudformation.parsing:resource_name_property_from_type", lambda kind: TYPES[kind].name_property)
+    replacements.replace(
+        "moto.cloudformation.parsing:resource_name_property_from_type", lambda kind: TYPES[kind].name_property
+    )
 
 
 def check(template: Mapping[str, Any]) -> None:
@@ -57,9 +59,16 @@ def _model(resource_type: ResourceType) -> type:
     """A class by which moto creates resources of one type."""
 
     def create(
-        cls: type, resource_name: str, cloudformation_json: dict[str, Any], account_id: str, region_name: str, **context: Any  # noqa: ARG001
+        cls: type,
+        resource_name: str,
+        cloudformation_json: dict[str, Any],
+        account_id: str,
+        region_name: str,
+        **context: Any,
     ) -> "_Resource":
-        properties = {name: value for name, value in cloudformation_json.get("Properties", {}).items() if value is not None}
+        properties = {
+            name: value for name, value in cloudformation_json.get("Properties", {}).items() if value is not None
+        }
         try:
             created = resource_type.create(_CURRENT[0], resource_name, properties)
         except Exception as error:
@@ -71,7 +80,7 @@ def _model(resource_type: ResourceType) -> type:
         "__module__": "localcloud.aws.cloudformation",
         "cloudformation_name_type": staticmethod(lambda: resource_type.name_property),
         "cloudformation_type": staticmethod(lambda: resource_type.name),
-        "has_cfn_attr": classmethod(lambda cls, attribute: True),  # noqa: ARG005
+        "has_cfn_attr": classmethod(lambda cls, attribute: True),
         "create_from_cloudformation_json": classmethod(create),
     }
     return type(resource_type.name.replace("::", ""), (CloudFormationModel,), members)

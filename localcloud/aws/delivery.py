@@ -99,7 +99,9 @@ class Courier:
         if queue:
             error = failure.response["Error"]
             reasons = {"ERROR_CODE": error["Code"], "ERROR_MESSAGE": error.get("Message") or error["Code"]}
-            self.dead_letter(queue, delivery.body, {**delivery.attributes, "TARGET_ARN": delivery.target["Arn"], **reasons})
+            self.dead_letter(
+                queue, delivery.body, {**delivery.attributes, "TARGET_ARN": delivery.target["Arn"], **reasons}
+            )
 
     def dead_letter(self, queue: str, body: str, attributes: Mapping[str, str]) -> None:
         """Put `body` on the queue (an ARN) with text attributes."""
@@ -137,7 +139,7 @@ class Courier:
         logs.put_log_events(logGroupName=group, logStreamName=stream, logEvents=[event])
 
     def _queue_url(self, arn: str) -> str:
-        url: str = self._client("sqs").get_queue_url(QueueName=arn.split(":")[-1])["QueueUrl"]
+        url: str = self._client("sqs").get_queue_url(QueueName=arn.rsplit(":", maxsplit=1)[-1])["QueueUrl"]
         return url
 
     def close(self) -> None:

@@ -81,7 +81,9 @@ def _make(name: str, folder: Path) -> bytes:
 
 
 def _zip(folder: Path) -> bytes:
-    files = [file for file in sorted(folder.rglob("*")) if file.is_file() and not set(_NEVER_PACKAGED) & set(file.parts)]
+    files = [
+        file for file in sorted(folder.rglob("*")) if file.is_file() and not set(_NEVER_PACKAGED) & set(file.parts)
+    ]
     return _zip_of({file.relative_to(folder).as_posix(): file.read_bytes() for file in files})
 
 
@@ -101,7 +103,9 @@ def _transform(template: dict[str, Any], parameters: dict[str, str], region: str
     defaults = {name: str(p["Default"]) for name, p in template.get("Parameters", {}).items() if "Default" in p}
     try:
         translated: dict[str, Any] = translator.translate(template, parameter_values=defaults | parameters)
-    except Exception as error:  # the translator raises one document with all errors, and assertion-like errors of its own
+    except (
+        Exception
+    ) as error:  # the translator raises one document with all errors, and assertion-like errors of its own
         raise StackFailed(f"the template is not valid: {getattr(error, 'message', error)} {_causes(error)}") from error
     return translated
 

@@ -30,7 +30,7 @@ _SCHEDULER = "moto.scheduler.models:EventBridgeSchedulerBackend"
 def install(replacements: Replacements, courier: Courier) -> None:
     """Let rules deliver through `courier` and refuse targets and schedules that could not be honoured."""
 
-    def send(rule: Any, original_event: dict[str, Any], transform_input: bool = True) -> None:  # noqa: ARG001
+    def send(rule: Any, original_event: dict[str, Any], transform_input: bool = True) -> None:
         event = _as_delivered(original_event)
         if rule.state == "ENABLED" and rule.event_pattern.get_pattern() and rule.event_pattern.matches_event(event):
             for target in list(rule.targets):
@@ -78,7 +78,9 @@ def _announce_object(account_id: str, bucket: Any, event_name: str, key: Any) ->
         "source-ip-address": "127.0.0.1",
         "reason": reason.get(event_name.rpartition(":")[2], "PutObject"),
     }
-    event = new_event("aws.s3", notifications._detail_type(event_name), detail, [bucket.arn], account_id, bucket.region_name)
+    event = new_event(
+        "aws.s3", notifications._detail_type(event_name), detail, [bucket.arn], account_id, bucket.region_name
+    )
     announce(event)
 
 
@@ -88,7 +90,9 @@ def announce(event: dict[str, Any]) -> None:
         rule.send_to_targets(event)
 
 
-def new_event(source: str, kind: str, detail: dict[str, Any], resources: list[str], account: str, region: str) -> dict[str, Any]:
+def new_event(
+    source: str, kind: str, detail: dict[str, Any], resources: list[str], account: str, region: str
+) -> dict[str, Any]:
     """An event with a fresh id and the current time."""
     return {
         "version": "0",

@@ -83,7 +83,9 @@ class FakeFsx:
                 self._requests[kind, token] = (dict(parameters), create())
             request, answer = self._requests[kind, token]
             if request != parameters:
-                raise AwsError("IncompatibleParameterError", "a request with this token and other parameters was made before")
+                raise AwsError(
+                    "IncompatibleParameterError", "a request with this token and other parameters was made before"
+                )
             return answer
 
     def _file_system(self, identity: str) -> _FileSystem:
@@ -117,7 +119,9 @@ class FakeFsx:
         }
         folder = self._root / identity
         folder.mkdir(parents=True)
-        self._file_systems[identity] = _FileSystem(answer, self._clock.elapsed(), FILE_SYSTEM_SECONDS, mount=Mount(folder))
+        self._file_systems[identity] = _FileSystem(
+            answer, self._clock.elapsed(), FILE_SYSTEM_SECONDS, mount=Mount(folder)
+        )
         return answer
 
     @operation("fsx", "DescribeFileSystems")
@@ -175,7 +179,9 @@ class FakeFsx:
     def describe_data_repository_associations(self, parameters: dict[str, Any]) -> dict[str, Any]:
         """Associations by id, by filter, or all."""
         wanted = parameters.get("AssociationIds") or list(self._associations)
-        answers = _filtered([self._current(self._association(identity)) for identity in wanted], parameters, _ASSOCIATION_FILTERS)
+        answers = _filtered(
+            [self._current(self._association(identity)) for identity in wanted], parameters, _ASSOCIATION_FILTERS
+        )
         found, token = page(answers, parameters.get("MaxResults"), parameters.get("NextToken"))
         return {"Associations": found, **token}
 
@@ -208,9 +214,15 @@ class FakeFsx:
         file_system = self._available(identity)
         if self._tasks.active_on(identity):
             raise AwsError("DataRepositoryTaskExecuting", "A data repository task is in progress on this file system.")
-        pending = [dra for dra in file_system.mount.associations if self._current(self._associations[dra])["Lifecycle"] != "AVAILABLE"]
+        pending = [
+            dra
+            for dra in file_system.mount.associations
+            if self._current(self._associations[dra])["Lifecycle"] != "AVAILABLE"
+        ]
         if pending or not file_system.mount.associations:
-            raise AwsError("BadRequest", f"File system '{identity}' has no data repository association that is AVAILABLE.")
+            raise AwsError(
+                "BadRequest", f"File system '{identity}' has no data repository association that is AVAILABLE."
+            )
         task: Task = self._tasks.start(file_system.mount, parameters)
         return task.answer()
 
@@ -249,7 +261,11 @@ def _filtered(answers: list[dict[str, Any]], parameters: dict[str, Any], names: 
 
 def _require_room(mount: Mount, link: Association) -> None:
     if len(mount.associations) >= MAX_ASSOCIATIONS:
-        raise AwsError("ServiceLimitExceeded", f"A file system can have {MAX_ASSOCIATIONS} data repository associations.")
+        raise AwsError(
+            "ServiceLimitExceeded", f"A file system can have {MAX_ASSOCIATIONS} data repository associations."
+        )
     for other in mount.associations.values():
         if link.overlaps(other):
-            raise AwsError("BadRequest", f"{link.path} overlaps {other.path}, or both have the same data repository path")
+            raise AwsError(
+                "BadRequest", f"{link.path} overlaps {other.path}, or both have the same data repository path"
+            )

@@ -95,7 +95,7 @@ def _version(file: Path) -> tuple[int, int]:
     return status.st_mtime_ns, status.st_size
 
 
-class _TaskFailed(Exception):  # noqa: N818 - it is an outcome
+class _TaskFailed(Exception):
     """The task ends FAILED with this message."""
 
 
@@ -283,7 +283,12 @@ def _files_to_export(mount: Mount, path: str) -> Iterator[Path]:
         raise _TaskFailed(f"The path {path} belongs to no data repository association.")
     candidates = [place] if place.is_file() else sorted(place.rglob("*"))
     for file in candidates:
-        if file.is_file() and not file.is_symlink() and mount.association_of(mount.inside(file)) and mount.changed(file):
+        if (
+            file.is_file()
+            and not file.is_symlink()
+            and mount.association_of(mount.inside(file))
+            and mount.changed(file)
+        ):
             yield file
 
 

@@ -49,7 +49,8 @@ def _evaluate_jsonata(replacements: Replacements) -> None:
     replacements.replace(f"{_ASL}.jsonata.jsonata:_ILLEGAL_VARIABLE_REFERENCES", set())
     replacements.replace_everywhere(f"{_ASL}.jsonata.jsonata:encode_jsonata_variable_declarations", jsonata.declare)
     replacements.replace_everywhere(
-        f"{_ASL}.component.intrinsic.jsonata:get_intrinsic_functions_declarations", lambda variable_references: ""  # noqa: ARG005
+        f"{_ASL}.component.intrinsic.jsonata:get_intrinsic_functions_declarations",
+        lambda variable_references: "",
     )
 
 
@@ -95,7 +96,10 @@ def _no_choice_matched(state: Any, env: Any) -> Exception:
     cause = f"An error occurred while executing the state '{state.name}'. Failed to transition out of the state."
     details = EventDetails(executionFailedEventDetails=ExecutionFailedEventDetails(error=name, cause=cause))
     event = FailureEvent(
-        env=env, error_name=ErrorName(error_name=name), event_type=HistoryEventType.ExecutionFailed, event_details=details
+        env=env,
+        error_name=ErrorName(error_name=name),
+        event_type=HistoryEventType.ExecutionFailed,
+        event_details=details,
     )
     failure: Exception = FailureEventException(event)
     return failure
@@ -104,10 +108,12 @@ def _no_choice_matched(state: Any, env: Any) -> Exception:
 def _scale_time(replacements: Replacements, clock: Clock) -> None:
     """Wait states and retry intervals pass at the cloud's speed; stock waiting also looped on fractions of a second."""
 
-    def wait(function: Any, env: Any, wait_seconds: float) -> None:  # noqa: ARG001 - called by keyword
+    def wait(function: Any, env: Any, wait_seconds: float) -> None:
         end = clock.elapsed() + wait_seconds
         while env.is_running() and not clock.closed and (left := end - clock.elapsed()) > 0:
-            env.program_state_event.wait(min(clock.scaled(left), 0.2))  # the event is set for an instant only and can be missed
+            env.program_state_event.wait(
+                min(clock.scaled(left), 0.2)
+            )  # the event is set for an instant only and can be missed
 
     seam = f"{_ASL}.component.state.wait.wait_function.wait_function:WaitFunction._wait_interval"
     replacements.replace(seam, wait)
@@ -143,7 +149,7 @@ def _share_clients(replacements: Replacements, client: Callable[[str], Any]) -> 
     """moto made a boto3 client for every task, which costs more than the call."""
     lock = threading.Lock()
 
-    def client_for(region: str, service: str, state_credentials: Any = None) -> Any:  # noqa: ARG001 - called by keyword
+    def client_for(region: str, service: str, state_credentials: Any = None) -> Any:
         with lock:
             return client(service)
 

@@ -106,7 +106,11 @@ class Poller:
 
     def _settle(self, mapping: Any, messages: list[dict[str, Any]], failed: set[str]) -> None:
         sqs, url = self._client("sqs"), self._url(mapping)
-        hidden = int(sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["VisibilityTimeout"])["Attributes"]["VisibilityTimeout"])
+        hidden = int(
+            sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["VisibilityTimeout"])["Attributes"][
+                "VisibilityTimeout"
+            ]
+        )
         for message in messages:
             handle = message["ReceiptHandle"]
             if message["MessageId"] in failed:

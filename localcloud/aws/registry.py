@@ -14,15 +14,32 @@ from localcloud.aws.paging import page
 
 Announce = Callable[[str, str, dict[str, Any], list[str]], None]
 _ARN = "arn:aws:sagemaker:us-east-1:123456789012:model-package"
-_SUMMARY = (
-    "ModelPackageName ModelPackageGroupName ModelPackageVersion ModelPackageArn ModelPackageDescription CreationTime "
-    "ModelPackageStatus ModelApprovalStatus ModelLifeCycle ModelPackageRegistrationType"
-).split()
+_SUMMARY = [
+    "ModelPackageName",
+    "ModelPackageGroupName",
+    "ModelPackageVersion",
+    "ModelPackageArn",
+    "ModelPackageDescription",
+    "CreationTime",
+    "ModelPackageStatus",
+    "ModelApprovalStatus",
+    "ModelLifeCycle",
+    "ModelPackageRegistrationType",
+]
 _NOT_DESCRIBED = ("ClientToken", "Tags")
-_EVENT_FIELDS = (
-    "ModelPackageGroupName ModelPackageVersion ModelPackageArn ModelPackageStatus ModelApprovalStatus InferenceSpecification "
-    "MetadataProperties ModelLifeCycle ModelPackageDescription CustomerMetadataProperties SourceUri"
-).split()
+_EVENT_FIELDS = [
+    "ModelPackageGroupName",
+    "ModelPackageVersion",
+    "ModelPackageArn",
+    "ModelPackageStatus",
+    "ModelApprovalStatus",
+    "InferenceSpecification",
+    "MetadataProperties",
+    "ModelLifeCycle",
+    "ModelPackageDescription",
+    "CustomerMetadataProperties",
+    "SourceUri",
+]
 _UPDATE_NAMES = {"SourceUri": "sourceUri"}
 
 
@@ -95,11 +112,16 @@ class ModelRegistry:
             package = self._get(parameters["ModelPackageArn"])
             changes = {name: value for name, value in parameters.items() if name in _UPDATABLE}
             removed = parameters.get("CustomerMetadataPropertiesToRemove") or []
-            metadata = {**package.get("CustomerMetadataProperties", {}), **changes.pop("CustomerMetadataProperties", {})}
+            metadata = {
+                **package.get("CustomerMetadataProperties", {}),
+                **changes.pop("CustomerMetadataProperties", {}),
+            }
             kept = {name: value for name, value in metadata.items() if name not in removed}
             before = dict(package)
             package.update(changes, CustomerMetadataProperties=kept, LastModifiedTime=datetime.now(UTC))
-        changed = [name for name in (*_UPDATABLE,) if package.get(name) != before.get(name, {} if "Metadata" in name else None)]
+        changed = [
+            name for name in (*_UPDATABLE,) if package.get(name) != before.get(name, {} if "Metadata" in name else None)
+        ]
         self._tell(package, [_UPDATE_NAMES.get(name, name) for name in changed])
         return {"ModelPackageArn": package["ModelPackageArn"]}
 
@@ -108,7 +130,10 @@ class ModelRegistry:
         """Packages of a group (name or ARN), or those without one; newest first unless SortOrder is Ascending."""
         group = parameters.get("ModelPackageGroupName")
         found = [p for p in self._packages.values() if _in_list(p, group and group.rpartition("/")[2], parameters)]
-        found.sort(key=lambda p: (p["CreationTime"], p.get("ModelPackageVersion", 0)), reverse=parameters.get("SortOrder") != "Ascending")
+        found.sort(
+            key=lambda p: (p["CreationTime"], p.get("ModelPackageVersion", 0)),
+            reverse=parameters.get("SortOrder") != "Ascending",
+        )
         packages, token = page(found, parameters.get("MaxResults"), parameters.get("NextToken"))
         summaries = [{name: package[name] for name in _SUMMARY if name in package} for package in packages]
         return {"ModelPackageSummaryList": summaries, **token}
@@ -129,10 +154,16 @@ class ModelRegistry:
         self._announce("aws.sagemaker", "SageMaker Model Package State Change", detail, [package["ModelPackageArn"]])
 
 
-_UPDATABLE = (
-    "ModelApprovalStatus ApprovalDescription CustomerMetadataProperties InferenceSpecification SourceUri ModelCard ModelLifeCycle "
-    "ModelPackageRegistrationType"
-).split()
+_UPDATABLE = [
+    "ModelApprovalStatus",
+    "ApprovalDescription",
+    "CustomerMetadataProperties",
+    "InferenceSpecification",
+    "SourceUri",
+    "ModelCard",
+    "ModelLifeCycle",
+    "ModelPackageRegistrationType",
+]
 
 
 def _in_list(package: dict[str, Any], group: str | None, parameters: dict[str, Any]) -> bool:

@@ -17,7 +17,9 @@ def _role(client: Client, name: str, properties: dict[str, Any]) -> Created:
         document = _document(policy)
         iam.put_role_policy(RoleName=made["RoleName"], PolicyName=policy["PolicyName"], PolicyDocument=document)
     for arn in properties.get("ManagedPolicyArns", []):
-        if _AWS_POLICIES not in arn:  # AWS's own policies are not loaded: a second at every start, for something nobody evaluates
+        if (
+            _AWS_POLICIES not in arn
+        ):  # AWS's own policies are not loaded: a second at every start, for something nobody evaluates
             iam.attach_role_policy(RoleName=made["RoleName"], PolicyArn=arn)
     return Created(made["RoleName"], {"Arn": made["Arn"], "RoleId": made["RoleId"]})
 
@@ -45,10 +47,12 @@ def _role_policy(client: Client, name: str, properties: dict[str, Any]) -> Creat
     return Created(name)
 
 
-def _key(client: Client, name: str, properties: dict[str, Any]) -> Created:  # noqa: ARG001
+def _key(client: Client, name: str, properties: dict[str, Any]) -> Created:
     kms = client("kms")
     renamed = {"KeyPolicy": "Policy"}
-    given = {renamed.get(key, key): value for key, value in properties.items() if key not in ("EnableKeyRotation", "Tags")}
+    given = {
+        renamed.get(key, key): value for key, value in properties.items() if key not in ("EnableKeyRotation", "Tags")
+    }
     tags = [{"TagKey": tag["Key"], "TagValue": tag["Value"]} for tag in properties.get("Tags", [])]
     ignored = ("Enabled", "PendingWindowInDays")
     wanted = {key: value for key, value in given.items() if key not in ignored}
@@ -58,7 +62,7 @@ def _key(client: Client, name: str, properties: dict[str, Any]) -> Created:  # n
     return Created(made["KeyId"], {"Arn": made["Arn"], "KeyId": made["KeyId"]})
 
 
-def _key_alias(client: Client, name: str, properties: dict[str, Any]) -> Created:  # noqa: ARG001
+def _key_alias(client: Client, name: str, properties: dict[str, Any]) -> Created:
     client("kms").create_alias(AliasName=properties["AliasName"], TargetKeyId=properties["TargetKeyId"])
     return Created(properties["AliasName"])
 
@@ -98,7 +102,9 @@ ACCESS = (
     ResourceType(
         "AWS::IAM::Role",
         _role,
-        words("AssumeRolePolicyDocument Description ManagedPolicyArns MaxSessionDuration Path PermissionsBoundary Policies RoleName Tags"),
+        words(
+            "AssumeRolePolicyDocument Description ManagedPolicyArns MaxSessionDuration Path PermissionsBoundary Policies RoleName Tags"
+        ),
         "RoleName",
     ),
     ResourceType(

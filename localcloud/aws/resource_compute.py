@@ -17,7 +17,9 @@ def _function(client: Client, name: str, properties: dict[str, Any]) -> Created:
     code = given.pop("Code")
     if "ZipFile" in code:
         raise ValueError("inline code is not supported; use CodeUri")
-    made = client("lambda").create_function(**fit("lambda", "CreateFunction", {**given, "FunctionName": name}), Code=code)
+    made = client("lambda").create_function(
+        **fit("lambda", "CreateFunction", {**given, "FunctionName": name}), Code=code
+    )
     if "ReservedConcurrentExecutions" in properties:
         limit = int(properties["ReservedConcurrentExecutions"])
         client("lambda").put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=limit)
@@ -67,12 +69,14 @@ def _substituted(definition: str, values: dict[str, Any], machine: str) -> str:
         definition = definition.replace("${%s}" % name, value if isinstance(value, str) else json.dumps(value))
     left = sorted(set(re.findall(r"\$\{(\w+)\}", definition)))
     if left:
-        raise ValueError(f"the definition of {machine} uses {', '.join(left)}, which DefinitionSubstitutions does not give")
+        raise ValueError(
+            f"the definition of {machine} uses {', '.join(left)}, which DefinitionSubstitutions does not give"
+        )
     return definition
 
 
 def _from_response(*, ref: str, **attributes: str) -> Callable[[str, dict[str, Any], dict[str, Any]], Created]:
-    def finish(name: str, properties: dict[str, Any], response: dict[str, Any]) -> Created:  # noqa: ARG001
+    def finish(name: str, properties: dict[str, Any], response: dict[str, Any]) -> Created:
         return Created(response[ref], {mine: response[theirs] for mine, theirs in attributes.items()})
 
     return finish
@@ -105,9 +109,14 @@ COMPUTE = (
         _invoke_config,
         words("DestinationConfig FunctionName MaximumEventAgeInSeconds MaximumRetryAttempts Qualifier"),
     ),
-    one_call("AWS::Lambda::EventSourceMapping", "lambda", "CreateEventSourceMapping", _from_response(ref="UUID", Id="UUID")),
     one_call(
-        "AWS::Lambda::Version", "lambda", "PublishVersion", _from_response(ref="FunctionArn", FunctionArn="FunctionArn", Version="Version")
+        "AWS::Lambda::EventSourceMapping", "lambda", "CreateEventSourceMapping", _from_response(ref="UUID", Id="UUID")
+    ),
+    one_call(
+        "AWS::Lambda::Version",
+        "lambda",
+        "PublishVersion",
+        _from_response(ref="FunctionArn", FunctionArn="FunctionArn", Version="Version"),
     ),
     one_call("AWS::Lambda::Alias", "lambda", "CreateAlias", _from_response(ref="AliasArn", AliasArn="AliasArn")),
     ResourceType(

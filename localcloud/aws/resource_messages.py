@@ -10,7 +10,9 @@ _QUEUE_ATTRIBUTES = words(
     "MaximumMessageSize MessageRetentionPeriod ReceiveMessageWaitTimeSeconds RedriveAllowPolicy RedrivePolicy SqsManagedSseEnabled "
     "VisibilityTimeout"
 )
-_TOPIC_ATTRIBUTES = words("ContentBasedDeduplication DisplayName FifoTopic KmsMasterKeyId SignatureVersion TracingConfig")
+_TOPIC_ATTRIBUTES = words(
+    "ContentBasedDeduplication DisplayName FifoTopic KmsMasterKeyId SignatureVersion TracingConfig"
+)
 _SUBSCRIPTION_ATTRIBUTES = words("DeliveryPolicy FilterPolicy FilterPolicyScope RawMessageDelivery RedrivePolicy")
 
 
@@ -48,7 +50,7 @@ def _topic_policy(client: Client, name: str, properties: dict[str, Any]) -> Crea
     return Created(name)
 
 
-def _subscription(client: Client, name: str, properties: dict[str, Any]) -> Created:  # noqa: ARG001
+def _subscription(client: Client, name: str, properties: dict[str, Any]) -> Created:
     made = client("sns").subscribe(
         TopicArn=properties["TopicArn"],
         Protocol=properties["Protocol"],
@@ -75,7 +77,9 @@ MESSAGES = (
     ResourceType("AWS::SQS::QueuePolicy", _queue_policy, words("PolicyDocument Queues")),
     ResourceType("AWS::SNS::Topic", _topic, _TOPIC_ATTRIBUTES | words("Subscription Tags TopicName"), "TopicName"),
     ResourceType("AWS::SNS::TopicPolicy", _topic_policy, words("PolicyDocument Topics")),
-    ResourceType("AWS::SNS::Subscription", _subscription, _SUBSCRIPTION_ATTRIBUTES | words("Endpoint Protocol TopicArn")),
+    ResourceType(
+        "AWS::SNS::Subscription", _subscription, _SUBSCRIPTION_ATTRIBUTES | words("Endpoint Protocol TopicArn")
+    ),
     ResourceType(
         "AWS::Events::Rule",
         _rule,

@@ -27,7 +27,9 @@ def _bucket(client: Client, name: str, properties: dict[str, Any]) -> Created:
         if given in properties:
             _call_s3(s3, operation, {"Bucket": name, member: properties[given]})
     if "BucketEncryption" in properties:
-        _call_s3(s3, "PutBucketEncryption", {"Bucket": name, "ServerSideEncryptionConfiguration": _encryption(properties)})
+        _call_s3(
+            s3, "PutBucketEncryption", {"Bucket": name, "ServerSideEncryptionConfiguration": _encryption(properties)}
+        )
     if "LifecycleConfiguration" in properties:
         rules = [_lifecycle_rule(rule) for rule in properties["LifecycleConfiguration"]["Rules"]]
         _call_s3(s3, "PutBucketLifecycleConfiguration", {"Bucket": name, "LifecycleConfiguration": {"Rules": rules}})
@@ -113,7 +115,10 @@ def _table(client: Client, name: str, properties: dict[str, Any]) -> Created:
         ttl = {"TableName": name, "TimeToLiveSpecification": properties["TimeToLiveSpecification"]}
         dynamodb.update_time_to_live(**fit("dynamodb", "UpdateTimeToLive", ttl))
     if "PointInTimeRecoverySpecification" in properties:
-        recovery = {"TableName": name, "PointInTimeRecoverySpecification": properties["PointInTimeRecoverySpecification"]}
+        recovery = {
+            "TableName": name,
+            "PointInTimeRecoverySpecification": properties["PointInTimeRecoverySpecification"],
+        }
         dynamodb.update_continuous_backups(**fit("dynamodb", "UpdateContinuousBackups", recovery))
     return Created(name, {"Arn": made["TableArn"], "StreamArn": made.get("LatestStreamArn")})
 
@@ -145,7 +150,9 @@ def _repository(client: Client, name: str, properties: dict[str, Any]) -> Create
     given = {key: value for key, value in properties.items() if key not in apart}
     made = ecr.create_repository(**fit("ecr", "CreateRepository", {**given, "RepositoryName": name}))["repository"]
     if "LifecyclePolicy" in properties:
-        ecr.put_lifecycle_policy(repositoryName=name, lifecyclePolicyText=properties["LifecyclePolicy"]["LifecyclePolicyText"])
+        ecr.put_lifecycle_policy(
+            repositoryName=name, lifecyclePolicyText=properties["LifecyclePolicy"]["LifecyclePolicyText"]
+        )
     if "RepositoryPolicyText" in properties:
         ecr.set_repository_policy(repositoryName=name, policyText=as_text(properties["RepositoryPolicyText"]))
     return Created(name, {"Arn": made["repositoryArn"], "RepositoryUri": made["repositoryUri"]})

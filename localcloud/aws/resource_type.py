@@ -45,7 +45,11 @@ def words(text: str) -> frozenset[str]:
 
 
 def one_call(
-    name: str, service: str, operation: str, finish: Callable[[str, dict[str, Any], dict[str, Any]], Created], name_property: str = ""
+    name: str,
+    service: str,
+    operation: str,
+    finish: Callable[[str, dict[str, Any], dict[str, Any]], Created],
+    name_property: str = "",
 ) -> ResourceType:
     """A type that one API call creates, whose properties are the call's parameters; `finish(name, properties, response)` says what came of it."""
     accepted = parameters.members(service, operation)

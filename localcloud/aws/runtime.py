@@ -66,7 +66,7 @@ class Runtime:
         with self._lock:
             if not target.exists():
                 partial = target.with_suffix(".partial")
-                zipfile.ZipFile(io.BytesIO(archive)).extractall(partial)  # noqa: S202 - the archive is our own package
+                zipfile.ZipFile(io.BytesIO(archive)).extractall(partial)
                 partial.rename(target)
         return target
 
@@ -99,7 +99,9 @@ def _keep_dropped_settings(replacements: Replacements) -> None:
     construct = models.LambdaFunction.__init__
     describe = models.LambdaFunction.get_configuration
 
-    def construct_with_settings(function: Any, account_id: str, spec: dict[str, Any], *rest: Any, **options: Any) -> None:
+    def construct_with_settings(
+        function: Any, account_id: str, spec: dict[str, Any], *rest: Any, **options: Any
+    ) -> None:
         construct(function, account_id, spec, *rest, **options)
         function.kept = {name: spec[name] for name in ("LoggingConfig", "DeadLetterConfig") if spec.get(name)}
         function.logs_group_name = function.kept.get("LoggingConfig", {}).get("LogGroup") or function.logs_group_name
@@ -135,13 +137,16 @@ def _layer_folder(runtime: Runtime, function: Any, arn: str) -> Path:
 
 def _variables(function: Any) -> tuple[tuple[str, str], ...]:
     logging = function.kept.get("LoggingConfig", {})
-    chosen = {"AWS_LAMBDA_LOG_FORMAT": logging.get("LogFormat"), "AWS_LAMBDA_LOG_LEVEL": logging.get("ApplicationLogLevel")}
+    chosen = {
+        "AWS_LAMBDA_LOG_FORMAT": logging.get("LogFormat"),
+        "AWS_LAMBDA_LOG_LEVEL": logging.get("ApplicationLogLevel"),
+    }
     declared = {name: str(value) for name, value in (function.environment_vars or {}).items()}
     return tuple(sorted(({name: value for name, value in chosen.items() if value} | declared).items()))
 
 
 def cloud_variables(endpoint: str, denied: list[Path]) -> dict[str, str]:
     """What every function is told about the cloud it runs in; `denied` are the folders it may not touch."""
-    credentials = {name: "local" for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")}
+    credentials = dict.fromkeys(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"), "local")
     blocked = os.pathsep.join(str(folder) for folder in denied)
     return credentials | {"AWS_ENDPOINT_URL": endpoint} | ({"LOCALCLOUD_DENIED_PATHS": blocked} if blocked else {})

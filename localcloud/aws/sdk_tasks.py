@@ -42,13 +42,17 @@ def _operation(service: str, action: str) -> Any:
     return model.operation_model(names[0]) if names else None
 
 
-def _normalise_parameters(task: Any, parameters: Any, boto_service_name: Any = None, service_action_name: Any = None) -> None:
+def _normalise_parameters(
+    task: Any, parameters: Any, boto_service_name: Any = None, service_action_name: Any = None
+) -> None:
     operation = _operation(task._get_boto_service_name(boto_service_name), _action(task, service_action_name))
     if operation and operation.input_shape:
         task._to_boto_request(parameters, operation.input_shape)
 
 
-def _normalise_response(task: Any, response: Any, boto_service_name: Any = None, service_action_name: Any = None) -> None:
+def _normalise_response(
+    task: Any, response: Any, boto_service_name: Any = None, service_action_name: Any = None
+) -> None:
     operation = _operation(task._get_boto_service_name(boto_service_name), _action(task, service_action_name))
     if operation and operation.output_shape:
         task._from_boto_response(response, operation.output_shape)

@@ -27,6 +27,7 @@ SEAMS = (
     "moto.events.models:EventsBackend.put_rule",
     "moto.events.models:Rule.put_targets",
     "moto.events.models:Rule.send_to_targets",
+    "moto.s3.models:FakeBucket.get_permission",
     "moto.s3.notifications:_invoke_awslambda",
     "moto.s3.notifications:_send_event_bridge_message",
     "moto.scheduler.models:EventBridgeSchedulerBackend.create_schedule",

@@ -19,7 +19,18 @@ from moto.core.config import default_user_config
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import make_server
 
-from localcloud.aws import cloudformation, events, interpreter, queues, runtime, sdk_tasks, seams, stepfunctions, triggers
+from localcloud.aws import (
+    cloudformation,
+    events,
+    interpreter,
+    policies,
+    queues,
+    runtime,
+    sdk_tasks,
+    seams,
+    stepfunctions,
+    triggers,
+)
 from localcloud.aws.clock import Clock
 from localcloud.aws.delivery import Courier
 from localcloud.aws.eks import FakeEks
@@ -61,7 +72,9 @@ class LocalAws(AbstractContextManager["LocalAws"]):
         self.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.stop()
 
     def start(self) -> None:
@@ -89,7 +102,9 @@ class LocalAws(AbstractContextManager["LocalAws"]):
         front = Front(DomainDispatcherApplication(create_backend_app), self._faults)
         server = make_server("127.0.0.1", self._port, front, threaded=True, request_handler=_QuietHandler)
         server.daemon_threads = False  # so that server_close() waits for requests under way
-        thread = threading.Thread(target=partial(server.serve_forever, poll_interval=0.1), name="localcloud-front", daemon=True)
+        thread = threading.Thread(
+            target=partial(server.serve_forever, poll_interval=0.1), name="localcloud-front", daemon=True
+        )
         thread.start()
         for step in (thread.join, server.server_close, server.shutdown):  # run in reverse order
             stack.callback(step)
@@ -98,7 +113,10 @@ class LocalAws(AbstractContextManager["LocalAws"]):
 
     def _install(self, replacements: seams.Replacements, stack: ExitStack) -> None:
         lambdas = runtime.Runtime(self.folder / "lambda", lambda: runtime.cloud_variables(self.endpoint, self._denied))
-        poller, self._ticker = queues.Poller(self.client, self._courier, self.clock), events.Ticker(self._courier, self.clock)
+        poller, self._ticker = (
+            queues.Poller(self.client, self._courier, self.clock),
+            events.Ticker(self._courier, self.clock),
+        )
         runtime.install(lambdas, replacements)
         interpreter.install(replacements, self.clock, self.client)
         sdk_tasks.install(replacements)
@@ -106,6 +124,7 @@ class LocalAws(AbstractContextManager["LocalAws"]):
         events.install(replacements, self._courier)
         triggers.install(replacements, self._courier, self.clock)
         queues.install(replacements)
+        policies.install(replacements)
         cloudformation.install(replacements, self.client)
         poller.start()
         self._ticker.start()

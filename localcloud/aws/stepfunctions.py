@@ -41,7 +41,11 @@ def _start_with_name(replacements: Replacements, announce: Announce) -> None:
     lock = threading.Lock()
 
     def start(
-        backend: Any, state_machine_arn: str, name: str | None = None, execution_input: Any = None, trace_header: Any = None
+        backend: Any,
+        state_machine_arn: str,
+        name: str | None = None,
+        execution_input: Any = None,
+        trace_header: Any = None,
     ) -> Any:
         with lock:
             known = set(map(id, backend.describe_state_machine(state_machine_arn).executions))

@@ -39,11 +39,13 @@ def install(replacements: Replacements, courier: Courier, clock: Clock) -> None:
 def _detach(replacements: Replacements, courier: Courier) -> None:
     """Triggers ran inside the (locked) request that caused them; a handler that called back would wait for itself."""
 
-    def send_sns_message(backend: Any, function_name: str, message: str, subject: str | None = None, qualifier: Any = None) -> None:
+    def send_sns_message(
+        backend: Any, function_name: str, message: str, subject: str | None = None, qualifier: Any = None
+    ) -> None:
         function = backend.get_function(function_name, qualifier)
         function.invoke(json.dumps(_sns_event(message, subject)), {"x-amz-invocation-type": "Event"}, {})
 
-    def from_bucket(account_id: str, event_body: Any, fn_arn: str, region_name: str) -> None:  # noqa: ARG001
+    def from_bucket(account_id: str, event_body: Any, fn_arn: str, region_name: str) -> None:
         courier.send_to(fn_arn, json.dumps(event_body))
 
     def from_stream(backend: Any, *arguments: Any, **options: Any) -> str:
@@ -103,7 +105,9 @@ def _finish(run: _Run, destinations: dict[str, Any], courier: Courier) -> None:
     queue = run.function.kept.get("DeadLetterConfig", {}).get("TargetArn")
     if run.failed and queue:
         message = json.loads(run.payload or "{}").get("errorMessage", "")
-        courier.dead_letter(queue, run.body, {"RequestID": run.request, "ErrorCode": "200", "ErrorMessage": message[:1024] or "-"})
+        courier.dead_letter(
+            queue, run.body, {"RequestID": run.request, "ErrorCode": "200", "ErrorMessage": message[:1024] or "-"}
+        )
 
 
 def _destination_body(run: _Run, destination: str) -> dict[str, Any]:

@@ -101,7 +101,9 @@ class Worker:
         document = _document(report, request, self.spec.timeout)
         if report.kind in ("timeout", "exit", "init"):
             self.kill()
-        return Outcome(document, report.kind != "response" or document is not report.payload, self._log(request, seconds))
+        return Outcome(
+            document, report.kind != "response" or document is not report.payload, self._log(request, seconds)
+        )
 
     def _run(self, request: str, payload: bytes) -> tuple[_Report, float]:
         self._wait_for_init()
@@ -124,7 +126,10 @@ class Worker:
             file.seek(self._logged)
             printed = file.read()
         self._logged += len(printed)
-        lines = [f"START RequestId: {request} Version: {self.spec.version}", *printed.decode(errors="replace").splitlines()]
+        lines = [
+            f"START RequestId: {request} Version: {self.spec.version}",
+            *printed.decode(errors="replace").splitlines(),
+        ]
         end = f"REPORT RequestId: {request}\tDuration: {seconds * 1000:.2f} ms\tMemory Size: {self.spec.memory} MB"
         return "\n".join([*lines, f"END RequestId: {request}", end])
 
@@ -146,7 +151,9 @@ def _document(report: _Report, request: str, timeout: float) -> bytes:
         return _error("Sandbox.Timedout", f"RequestId: {request} Error: Task timed out after {timeout:.2f} seconds")
     if report.kind == "exit":
         status = report.payload.decode()
-        return _error("Runtime.ExitError", f"RequestId: {request} Error: Runtime exited with error: exit status {status}")
+        return _error(
+            "Runtime.ExitError", f"RequestId: {request} Error: Runtime exited with error: exit status {status}"
+        )
     if len(report.payload) > MAX_RESPONSE_BYTES:
         message = f"Response payload size exceeded maximum allowed payload size ({MAX_RESPONSE_BYTES} bytes)."
         return _error("Function.ResponseSizeTooLarge", message)

@@ -17,7 +17,15 @@ from localcloud.kubernetes.resources import NAMESPACES, Resource
 from localcloud.kubernetes.store import Store
 
 _LETTERS = "bcdfghjklmnpqrstvwxz2456789"
-_KEPT = ("uid", "name", "namespace", "creationTimestamp", "generation", "deletionTimestamp", "deletionGracePeriodSeconds")
+_KEPT = (
+    "uid",
+    "name",
+    "namespace",
+    "creationTimestamp",
+    "generation",
+    "deletionTimestamp",
+    "deletionGracePeriodSeconds",
+)
 
 
 @dataclass(frozen=True)
@@ -100,9 +108,7 @@ class Api:
         if place.subresource:
             return {**old, "metadata": dict(old["metadata"]), place.subresource: new.get(place.subresource) or {}}
         new["metadata"].update({key: old["metadata"][key] for key in _KEPT if key in old["metadata"]})
-        new = rules.decode(
-            place.resource, new, options.version or place.resource.versions[0], strict=options.strict
-        )
+        new = rules.decode(place.resource, new, options.version or place.resource.versions[0], strict=options.strict)
         if place.resource.status:
             new = {**{k: v for k, v in new.items() if k != "status"}, **_status_of(old)}
         rules.admit(place.resource, new, old)
@@ -155,7 +161,9 @@ def _identified(resource: Resource, namespace: str, body: Object) -> Object:
     _check_kind(resource, new)
     metadata = new.setdefault("metadata", {})
     if metadata.get("namespace", namespace) != namespace:
-        raise errors.bad_request("the namespace of the provided object does not match the namespace sent on the request")
+        raise errors.bad_request(
+            "the namespace of the provided object does not match the namespace sent on the request"
+        )
     if namespace:
         metadata["namespace"] = namespace
     if not metadata.get("name") and metadata.get("generateName"):
@@ -221,4 +229,3 @@ def _declared(place: Place, declared: Object) -> Object:
     if dig(declared, "metadata", "name") not in (None, place.name):
         raise errors.bad_request("the name of the object does not match the name on the URL")
     return declared
-

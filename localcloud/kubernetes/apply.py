@@ -7,7 +7,17 @@ from typing import Any
 
 from localcloud.kubernetes.errors import StatusError
 from localcloud.kubernetes.objects import Object
-from localcloud.kubernetes.ownership import Path, Writer, decode, entries, entry_for, is_same, leaves, without, writer_of
+from localcloud.kubernetes.ownership import (
+    Path,
+    Writer,
+    decode,
+    entries,
+    entry_for,
+    is_same,
+    leaves,
+    without,
+    writer_of,
+)
 from localcloud.kubernetes.patches import strategic_patch
 
 Clash = tuple[Writer, str, Path]

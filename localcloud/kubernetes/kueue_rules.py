@@ -104,7 +104,11 @@ def _admit_cluster_queue(queue: Object) -> list[Cause]:
     spec = queue.setdefault("spec", {})
     for key, value in _QUEUE_DEFAULTS.items():
         spec.setdefault(key, value)
-    preemption = {"borrowWithinCohort": {"policy": "Never"}, "reclaimWithinCohort": "Never", "withinClusterQueue": "Never"}
+    preemption = {
+        "borrowWithinCohort": {"policy": "Never"},
+        "reclaimWithinCohort": "Never",
+        "withinClusterQueue": "Never",
+    }
     spec["preemption"] = {**preemption, **(spec.get("preemption") or {})}
     fungibility = {"whenCanBorrow": "MayStopSearch", "whenCanPreempt": "TryNextFlavor"}
     spec["flavorFungibility"] = {**fungibility, **(spec.get("flavorFungibility") or {})}

@@ -76,7 +76,9 @@ def _duplicates(items: list[Object], path: str) -> list[Cause]:
 def _mount_causes(spec: Object, path: str) -> list[Cause]:
     volumes = {volume.get("name") for volume in spec.get("volumes") or []}
     return [
-        Cause(f"{path}.containers[{i}].volumeMounts[{k}].name", f'Not found: "{mount.get("name")}"', "FieldValueNotFound")
+        Cause(
+            f"{path}.containers[{i}].volumeMounts[{k}].name", f'Not found: "{mount.get("name")}"', "FieldValueNotFound"
+        )
         for i, container in enumerate(spec["containers"])
         for k, mount in enumerate(container.get("volumeMounts") or [])
         if mount.get("name") not in volumes

@@ -19,7 +19,9 @@ def parse(text: object) -> Fraction:
     """Read a quantity; ValueError in the API's own words when it is none."""
     found = _SHAPE.match(str(text)) if isinstance(text, str | int | float) and not isinstance(text, bool) else None
     if not found:
-        message = f"quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$': {text!r}"
+        message = (
+            f"quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$': {text!r}"
+        )
         raise ValueError(message)
     return Fraction(found[1]) * _factor(found[2] or "")
 

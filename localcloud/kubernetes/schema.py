@@ -106,6 +106,4 @@ def check(thing: Object, version: str, *, strict: bool) -> Object:
 def strict_error(kind: str, version: str, unknown: list[str]) -> Exception:
     """Give the 400 of `fieldValidation=Strict`, naming every unknown field."""
     listed = ", ".join(f'unknown field "{path}"' for path in unknown)
-    return bad_request(
-        f'{kind} in version "{version}" cannot be handled as a {kind}: strict decoding error: {listed}'
-    )
+    return bad_request(f'{kind} in version "{version}" cannot be handled as a {kind}: strict decoding error: {listed}')

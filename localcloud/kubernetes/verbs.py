@@ -90,9 +90,7 @@ class Verbs:
     def _create(self, request: Request, target: Target) -> tuple[int, Object]:
         body = _object(request)
         stored = versions.to_stored(target.resource, target.version, body)
-        return 201, _out(
-            target, self.api.create(target.resource, target.namespace, stored, _options(request, target))
-        )
+        return 201, _out(target, self.api.create(target.resource, target.namespace, stored, _options(request, target)))
 
     def _update(self, request: Request, target: Target) -> tuple[int, Object]:
         stored = versions.to_stored(target.resource, target.version, _object(request))

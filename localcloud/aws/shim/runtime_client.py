@@ -7,7 +7,7 @@ from collections.abc import Mapping
 _PREFIX = "/2018-06-01/runtime"
 
 
-def initialize_client(user_agent: str) -> None:  # noqa: ARG001 - the extension's signature
+def initialize_client(user_agent: str) -> None:
     """Nothing to prepare: every call opens its own connection."""
 
 
@@ -21,7 +21,7 @@ def post_invocation_result(invoke_id: str, data: bytes, content_type: str, *_: o
     _call("POST", f"/invocation/{invoke_id}/response", data, {"Content-Type": content_type})
 
 
-def post_error(invoke_id: str, data: bytes, xray_fault: str, *_: object) -> None:  # noqa: ARG001
+def post_error(invoke_id: str, data: bytes, xray_fault: str, *_: object) -> None:
     """Answer an invocation with an error document."""
     _call("POST", f"/invocation/{invoke_id}/error", data, {"Content-Type": "application/json"})
 

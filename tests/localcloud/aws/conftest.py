@@ -73,7 +73,9 @@ def machine(aws: LocalAws) -> Callable[..., str]:
     def create(definition: dict[str, Any]) -> str:
         name = f"machine-{len(made)}"
         made.append(name)
-        answer = aws.client("stepfunctions").create_state_machine(name=name, definition=json.dumps(definition), roleArn=ROLE)
+        answer = aws.client("stepfunctions").create_state_machine(
+            name=name, definition=json.dumps(definition), roleArn=ROLE
+        )
         return str(answer["stateMachineArn"])
 
     return create
@@ -96,11 +98,15 @@ def _ended(aws: LocalAws, arn: str) -> dict[str, Any] | None:
 
 
 @pytest.fixture(scope="module")
-def run(aws: LocalAws, machine: Callable[..., str], finish: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
+def run(
+    aws: LocalAws, machine: Callable[..., str], finish: Callable[..., dict[str, Any]]
+) -> Callable[..., dict[str, Any]]:
     """Create a machine, run it once to its end and return the description."""
 
     def execute(definition: dict[str, Any], given: Any = None, seconds: float = 15) -> dict[str, Any]:
-        started = aws.client("stepfunctions").start_execution(stateMachineArn=machine(definition), input=json.dumps(given or {}))
+        started = aws.client("stepfunctions").start_execution(
+            stateMachineArn=machine(definition), input=json.dumps(given or {})
+        )
         return finish(started["executionArn"], seconds)
 
     return execute
@@ -123,7 +129,9 @@ def messages(aws: LocalAws) -> Callable[..., list[dict[str, Any]]]:
 
     def take(url: str, seconds: float = 10) -> list[dict[str, Any]]:
         def receive() -> list[dict[str, Any]]:
-            answer = aws.client("sqs").receive_message(QueueUrl=url, MaxNumberOfMessages=10, MessageAttributeNames=["All"])
+            answer = aws.client("sqs").receive_message(
+                QueueUrl=url, MaxNumberOfMessages=10, MessageAttributeNames=["All"]
+            )
             return list(answer.get("Messages", []))
 
         return eventually(receive, seconds, default=[])

@@ -26,7 +26,10 @@ def test_outputs_follow_the_parameters(outputs: dict[str, str]) -> None:
 
 
 def test_an_upload_runs_the_machine_that_runs_the_function(
-    aws: LocalAws, outputs: dict[str, str], finish: Callable[..., dict[str, Any]], wait_for_execution: Callable[[str], str]
+    aws: LocalAws,
+    outputs: dict[str, str],
+    finish: Callable[..., dict[str, Any]],
+    wait_for_execution: Callable[[str], str],
 ) -> None:
     aws.client("s3").put_object(Bucket=outputs["Uploads"], Key="in/a.csv", Body=b"one\ntwo\n")
     assert finish(wait_for_execution(outputs["Machine"]))["output"] == {"rows": 2}
@@ -35,7 +38,9 @@ def test_an_upload_runs_the_machine_that_runs_the_function(
 
 
 def test_functions_log_into_the_configured_group(aws: LocalAws, outputs: dict[str, str]) -> None:
-    aws.client("lambda").invoke(FunctionName=outputs["CountRows"], Payload=json.dumps({"id": "x", "text": "one"}).encode())
+    aws.client("lambda").invoke(
+        FunctionName=outputs["CountRows"], Payload=json.dumps({"id": "x", "text": "one"}).encode()
+    )
     streams = aws.client("logs").describe_log_streams(logGroupName="/rows/functions")["logStreams"]
     assert streams
 
@@ -48,7 +53,10 @@ def test_bucket_properties_arrive(aws: LocalAws, outputs: dict[str, str]) -> Non
     assert encryption["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"] == "aws:kms"
     assert lifecycle["NoncurrentVersionExpiration"] == {"NoncurrentDays": 30}
     assert s3.get_public_access_block(Bucket=name)["PublicAccessBlockConfiguration"]["BlockPublicAcls"]
-    assert s3.get_bucket_ownership_controls(Bucket=name)["OwnershipControls"]["Rules"][0]["ObjectOwnership"] == "BucketOwnerEnforced"
+    assert (
+        s3.get_bucket_ownership_controls(Bucket=name)["OwnershipControls"]["Rules"][0]["ObjectOwnership"]
+        == "BucketOwnerEnforced"
+    )
     assert "Deny" in s3.get_bucket_policy(Bucket=name)["Policy"]
 
 
@@ -108,8 +116,14 @@ def test_an_invalid_sam_resource_is_named(aws: LocalAws, tmp_path: Path) -> None
 
 
 def test_a_missing_substitution_is_named(aws: LocalAws, tmp_path: Path) -> None:
-    (tmp_path / "m.json").write_text('{"StartAt": "A", "States": {"A": {"Type": "Pass", "Result": "${Missing}", "End": true}}}')
-    machine = {"DefinitionUri": "m.json", "DefinitionSubstitutions": {"Other": "x"}, "Role": "arn:aws:iam::123456789012:role/r"}
+    (tmp_path / "m.json").write_text(
+        '{"StartAt": "A", "States": {"A": {"Type": "Pass", "Result": "${Missing}", "End": true}}}'
+    )
+    machine = {
+        "DefinitionUri": "m.json",
+        "DefinitionSubstitutions": {"Other": "x"},
+        "Role": "arn:aws:iam::123456789012:role/r",
+    }
     template = write(tmp_path, {"Machine": {"Type": "AWS::Serverless::StateMachine", "Properties": machine}})
     with pytest.raises(StackFailed, match=r"Machine .*Missing"):
         deploy(aws, template, "substitution", {})
@@ -118,6 +132,10 @@ def test_a_missing_substitution_is_named(aws: LocalAws, tmp_path: Path) -> None:
 def test_a_layer_whose_make_target_fails_is_named(aws: LocalAws, tmp_path: Path) -> None:
     (tmp_path / "layer").mkdir()
     (tmp_path / "layer" / "Makefile").write_text("build-Broken:\n\t@echo no such wheel >&2; exit 1\n")
-    layer = {"Type": "AWS::Serverless::LayerVersion", "Metadata": {"BuildMethod": "makefile"}, "Properties": {"ContentUri": "layer"}}
+    layer = {
+        "Type": "AWS::Serverless::LayerVersion",
+        "Metadata": {"BuildMethod": "makefile"},
+        "Properties": {"ContentUri": "layer"},
+    }
     with pytest.raises(StackFailed, match=r"(?s)Broken.*no such wheel"):
         deploy(aws, write(tmp_path, {"Broken": layer}), "layer", {})

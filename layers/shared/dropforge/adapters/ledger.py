@@ -113,7 +113,7 @@ def lease(run: Run) -> Lease | None:
 def add_wait(wait: Wait) -> None:
     """Write what a state waits for, before it is asked for. Entering the state again replaces the token."""
     table.put(f"CLUSTER#{wait.cluster}", f"WAIT#{wait.name}", wait, {"token": wait.token})
-    table.put("WATCHED", wait.cluster, Name(name=wait.cluster))
+    table.put("WATCHED", f"CLUSTER#{wait.cluster}", Name(name=wait.cluster))
 
 
 def update_wait(wait: Wait) -> bool:
@@ -140,7 +140,7 @@ def waits(cluster: str) -> list[Wait]:
 
 def watched_clusters() -> list[str]:
     """Return the clusters that have ever had a wait."""
-    return [row.name for row in table.query("WATCHED", "", Name)]
+    return [row.name for row in table.query("WATCHED", "CLUSTER#", Name)]
 
 
 def begin_watch(cluster: str, owner: str, now: int, seconds: int) -> bool:

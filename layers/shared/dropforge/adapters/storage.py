@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import closing
 
 from botocore.exceptions import ClientError
 
@@ -40,7 +41,7 @@ def read_small(upload: Upload, limit: int) -> bytes:
         answer = aws.s3().get_object(Bucket=upload.bucket, Key=upload.key, VersionId=upload.version_id)
     except ClientError as error:
         raise _gone(error, upload.key) from error
-    with answer["Body"] as body:
+    with closing(answer["Body"]) as body:
         return body.read(limit)
 
 
@@ -50,7 +51,7 @@ def read_blocks(bucket: str, file: File) -> Iterator[bytes]:
         answer = aws.s3().get_object(Bucket=bucket, Key=file.key, VersionId=file.version_id)
     except ClientError as error:
         raise _gone(error, file.key) from error
-    with answer["Body"] as body:
+    with closing(answer["Body"]) as body:
         yield from body.iter_chunks(BLOCK)
 
 
@@ -59,7 +60,7 @@ def read_range(bucket: str, key: str, offset: int, length: int) -> bytes:
     if length == 0:
         return b""
     answer = aws.s3().get_object(Bucket=bucket, Key=key, Range=f"bytes={offset}-{offset + length - 1}")
-    with answer["Body"] as body:
+    with closing(answer["Body"]) as body:
         return body.read()
 
 

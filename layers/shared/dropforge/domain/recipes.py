@@ -76,6 +76,8 @@ def _checked(key: str, parameter: Parameter, value: Scalar) -> Scalar:
         raise InvalidInput(
             "BadRunRequest", f"`parameters.{key}` must be a {'number' if numeric else 'text'}, not `{value}`."
         )
+    if isinstance(value, float) and not math.isfinite(value):
+        raise InvalidInput("BadRunRequest", f"`parameters.{key}` must be a finite number, not `{value}`.")
     if isinstance(parameter.default, int) and value != int(value):
         raise InvalidInput("BadRunRequest", f"`parameters.{key}` must be a whole number, not `{value}`.")
     if parameter.choices and value not in parameter.choices:

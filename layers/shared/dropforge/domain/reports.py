@@ -41,7 +41,7 @@ class Report(Value):
 
     def summary(self, limit: int = 3) -> list[str]:
         """Return the first faults as lines for people."""
-        return [f"{self.file} line {f.line}: {f.why} {f.fix}" for f in self.faults[:limit]]
+        return [f"{self.file}{f' line {f.line}' if f.line else ''}: {f.why} {f.fix}" for f in self.faults[:limit]]
 
 
 class ReportBuilder:
@@ -78,8 +78,8 @@ class ReportBuilder:
         self.add(Fault.of(code, why, fix))
 
     def build(self, kind: str) -> Report:
-        """Return the finished report; a file without rows has the fault NoRows."""
-        if self._line == 0:
+        """Return the finished report; a file without rows, and without another cause for that, has the fault NoRows."""
+        if self._line == 0 and not self._counts:
             self.fault("NoRows", "The file has no rows.", "Check the export that wrote it.")
         return Report(
             file=self._file,

@@ -3,7 +3,7 @@
 Blocks of 64 KiB are the fastest (docs/decisions/0006); a block that decodes needs no look at its lines. `feed` may be given blocks of any size.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal
 
 import msgspec
@@ -37,15 +37,12 @@ class PromptRow(msgspec.Struct, forbid_unknown_fields=True):
 
 
 Row = ChatRow | PromptRow
-_DECODERS: dict[str, msgspec.json.Decoder[list[ChatRow]] | msgspec.json.Decoder[list[PromptRow]]] = {
-    "messages": msgspec.json.Decoder(list[ChatRow]),
-    "prompt": msgspec.json.Decoder(list[PromptRow]),
-}
-_ONE: dict[str, msgspec.json.Decoder[ChatRow] | msgspec.json.Decoder[PromptRow]] = {
+_DECODERS: dict[str, msgspec.json.Decoder[ChatRow] | msgspec.json.Decoder[PromptRow]] = {
     "messages": msgspec.json.Decoder(ChatRow),
     "prompt": msgspec.json.Decoder(PromptRow),
 }
 _ANY = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_BROKEN = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
 def check(blocks: Iterable[bytes], name: str) -> Report:
@@ -53,12 +50,18 @@ def check(blocks: Iterable[bytes], name: str) -> Report:
     report = ReportBuilder(name)
     shape: str | None = None
     try:
-        for lines in _whole_lines(blocks, report):
-            shape = shape or _shape_of(lines)
-            _check_block(lines, shape, report)
+        for lines in _whole_lines(_small(blocks), report):
+            shape = _check_block(lines, shape, report)
     except CorruptStreamError as error:
         report.fault("BrokenFile", str(error), "Write the file again and check it with `gzip -t`.")
     return report.build("sft")
+
+
+def _small(blocks: Iterable[bytes]) -> Iterator[bytes]:
+    """Cut blocks to 64 KiB: no block hides a line that is too long, whatever size the caller reads in."""
+    for block in blocks:
+        for start in range(0, len(block), BLOCK):
+            yield block[start : start + BLOCK]
 
 
 def _whole_lines(blocks: Iterable[bytes], report: ReportBuilder) -> Iterator[bytes]:
@@ -66,17 +69,16 @@ def _whole_lines(blocks: Iterable[bytes], report: ReportBuilder) -> Iterator[byt
     rest: list[bytes] = []
     held = 0
     for block in blocks:
-        head, newline, tail = block.rpartition(b"\n")
-        if newline:
-            yield b"".join((*rest, head))
-            rest, held = [tail], 0
-        else:
-            rest.append(block)
-        held += len(rest[-1])
-        if held > MAX_LINE:
+        if held + len(block.partition(b"\n")[0]) > MAX_LINE:
             report.next_line()
             report.fault("LineTooLong", f"The line is longer than {MAX_LINE:,} bytes.", "Split or drop the row.")
             return
+        head, newline, tail = block.rpartition(b"\n")
+        if newline:
+            yield b"".join((*rest, head))
+            rest, held = [], 0
+        rest.append(tail)
+        held += len(tail)
     if any(rest):
         yield b"".join(rest)
 
@@ -87,29 +89,41 @@ def _shape_of(lines: bytes) -> str | None:
         return None
     try:
         keys = _ANY.decode(first)
-    except msgspec.MsgspecError:
+    except _BROKEN:
         return None
+    return _shape(keys)
+
+
+def _shape(keys: Mapping[str, object]) -> str | None:
     return "messages" if "messages" in keys else "prompt" if "prompt" in keys else None
 
 
-def _check_block(lines: bytes, shape: str | None, report: ReportBuilder) -> None:
+def _check_block(lines: bytes, shape: str | None, report: ReportBuilder) -> str | None:
+    """Check lines and return the dataset's shape, which is that of the first row that has one."""
+    shape = shape or _shape_of(lines)
     rows = _decode_all(lines, shape)
     if rows is not None and all(_sense(row) is None for row in rows):
         report.accept(len(rows), lines)
-        return
+        return shape
     for line in lines.split(b"\n"):
+        shape = shape or _shape_of(line)
         _check_line(line, shape, report)
+    return shape
 
 
 def _decode_all(lines: bytes, shape: str | None) -> list[ChatRow] | list[PromptRow] | None:
-    decoder = _DECODERS.get(shape or "")
-    if decoder is None:
+    """Decode one row per line, or return None where a look at each line must say what is wrong.
+
+    The decoder takes any white space between rows. JSON text holds no raw line end, so `}` before and `{` after each one mean that it parts two rows.
+    """
+    ends = lines.count(b"\n")
+    if shape is None or lines.count(b"}\n{") + lines.count(b"}\r\n{") != ends:
         return None
     try:
-        rows: list[ChatRow] | list[PromptRow] = decoder.decode_lines(lines)  # type: ignore[assignment]
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+        rows = _DECODERS[shape].decode_lines(lines)
+    except _BROKEN:
         return None
-    return rows if len(rows) == lines.count(b"\n") + 1 else None
+    return rows if len(rows) == ends + 1 else None
 
 
 def _check_line(line: bytes, shape: str | None, report: ReportBuilder) -> None:
@@ -130,9 +144,9 @@ def _fault_of(line: bytes, shape: str | None) -> Fault | Row:
         return text
     try:
         keys = _ANY.decode(line)
-    except msgspec.MsgspecError as error:
-        return Fault.of("BrokenJson", f"Not one JSON object: {error}.", "Write one complete JSON object per line.")
-    own = "messages" if "messages" in keys else "prompt" if "prompt" in keys else None
+    except _BROKEN as error:
+        return _broken(error)
+    own = _shape(keys)
     if own is None:
         why = f"The row has the keys {', '.join(sorted(keys)) or '(none)'}."
         return Fault.of("UnknownShape", why, "Give each row `messages`, or `prompt` and `completion`.")
@@ -144,16 +158,22 @@ def _fault_of(line: bytes, shape: str | None) -> Fault | Row:
 
 def _typed(line: bytes, shape: str) -> Fault | Row:
     try:
-        row: Row = _ONE[shape].decode(line)
+        row: Row = _DECODERS[shape].decode(line)
     except msgspec.ValidationError as error:
         return Fault.of(_code_of(str(error)), f"{error}.", "Give the field the type and value that the message names.")
+    except _BROKEN as error:
+        return _broken(error)
     return _sense(row) or row
 
 
+def _broken(error: Exception) -> Fault:
+    return Fault.of("BrokenJson", f"Not one JSON object: {error}.", "Write one complete JSON object per line.")
+
+
 def _code_of(message: str) -> str:
-    if "role" in message:
-        return "WrongRole"
-    return "UnknownField" if "unknown field" in message else "WrongField"
+    if "unknown field" in message:
+        return "UnknownField"
+    return "WrongRole" if ".role`" in message else "WrongField"
 
 
 def _text_fault(line: bytes) -> Fault | None:

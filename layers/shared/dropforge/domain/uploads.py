@@ -18,7 +18,7 @@ SINGLE_FILES = ("train.jsonl", "train.jsonl.gz")
 MANIFEST = "manifest.json"
 REPORT = "report.json"
 PROJECT_DEFAULTS = "run.yaml"
-_NAME = re.compile(r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$")
+_NAME = re.compile(r"^[a-z][a-z0-9]*(-[a-z0-9]+)*\Z")
 
 RunBlock = dict[str, object]
 
