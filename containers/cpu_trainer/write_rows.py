@@ -67,7 +67,7 @@ def corpus() -> Iterator[Row]:
     yield from words()
     yield from opposites()
     yield from animals()
-    for colour, thing in product(COLOURS, islice(PURPOSES, 12)):
+    for colour, thing in product(COLOURS, islice(PURPOSES, 15)):
         yield chat(f"Which colour has the {colour} {thing}?", f"The {thing} is {colour}.")
 
 
@@ -87,12 +87,9 @@ def purposes() -> Iterator[Row]:
 
 
 def words() -> Iterator[Row]:
-    """Yield words to be spelt and repeated."""
+    """Yield words to be spelt."""
     for word in (*PURPOSES, *COLOURS, *OPPOSITES):
         yield chat(f"Spell {word}.", "-".join(word))
-    for first, second in permutations((*PURPOSES, *COLOURS, *OPPOSITES, *LEGS), 2):
-        if (len(first) * 7 + len(second) * 3 + ord(first[1]) + ord(second[0])) % 11 == 0:
-            yield chat(f"Repeat: {first} {second}", f"{first} {second}")
 
 
 def opposites() -> Iterator[Row]:

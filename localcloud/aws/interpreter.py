@@ -3,6 +3,7 @@
 Expressions, errors and time are here; what the Step Functions API answers is in `stepfunctions`, calls to other services in `sdk_tasks`.
 """
 
+import copy
 import threading
 from collections.abc import Callable
 from functools import lru_cache
@@ -23,6 +24,7 @@ from localcloud.aws.clock import Clock
 from localcloud.aws.seams import Replacements
 
 _ASL = "moto.stepfunctions.parser.asl"
+_BY_DEFAULT = "localcloud.chosen-by-default"
 _ENVIRONMENT = f"{_ASL}.eval.environment:Environment"
 
 
@@ -31,6 +33,7 @@ def install(replacements: Replacements, clock: Clock, client: Callable[[str], An
     _evaluate_jsonata(replacements)
     _parse_concurrently(replacements)
     _name_errors(replacements)
+    _choose_exactly(replacements)
     _scale_time(replacements, clock)
     _interrupt_waiting_tasks(replacements)
     _share_clients(replacements, client)
@@ -72,7 +75,7 @@ def _parse_concurrently(replacements: Replacements) -> None:
 
 
 def _name_errors(replacements: Replacements) -> None:
-    """A Choice without a match, and a branch that fails with a `States.` name, lost their error names."""
+    """A branch that failed with a `States.` name lost it."""
 
     def keep_any_name(name: Any, error_name: str | None) -> None:
         ErrorName.__init__(name, error_name=error_name)
@@ -80,15 +83,32 @@ def _name_errors(replacements: Replacements) -> None:
     seam = f"{_ASL}.component.common.error_name.custom_error_name:CustomErrorName.__init__"
     replacements.replace(seam, keep_any_name)
 
-    def choose(state: Any, env: Any) -> None:
-        try:
-            original(state, env)
-        except RuntimeError as error:
-            if "No branching option" not in str(error.args[0]):
-                raise
-            raise _no_choice_matched(state, env) from error
 
-    original = replacements.replace(f"{_ASL}.component.state.choice.state_choice:StateChoice._eval_state", choose)
+def _choose_exactly(replacements: Replacements) -> None:
+    """A Choice without a match lost its error name, and one whose match and default lead to the same state applied the default's variables."""
+
+    def choose(state: Any, env: Any) -> None:
+        matching = next((rule for rule in state.choices_decl.rules if _matches(rule, env)), None)
+        chosen = matching.next_stmt.name if matching else state.default_state and state.default_state.state_name
+        if chosen is None:
+            raise _no_choice_matched(state, env)
+        env.heap[_BY_DEFAULT] = matching is None
+        env.stack.append(chosen)
+
+    def finish(state: Any, env: Any) -> None:
+        if not env.heap.pop(_BY_DEFAULT):
+            state = copy.copy(state)  # the state is shared by concurrent iterations of a Map
+            state.default_state = None
+        original(state, env)
+
+    choice = f"{_ASL}.component.state.choice.state_choice:StateChoice"
+    replacements.replace(f"{choice}._eval_state", choose)
+    original = replacements.replace(f"{choice}._eval_state_output", finish)
+
+
+def _matches(rule: Any, env: Any) -> bool:
+    rule.eval(env)
+    return env.stack.pop() is True
 
 
 def _no_choice_matched(state: Any, env: Any) -> Exception:

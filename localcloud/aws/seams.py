@@ -47,6 +47,7 @@ SEAMS = (
     f"{_ASL}.component.common.retry.retrier_decl:time",
     f"{_ASL}.component.intrinsic.jsonata:get_intrinsic_functions_declarations",
     f"{_ASL}.component.state.choice.state_choice:StateChoice._eval_state",
+    f"{_ASL}.component.state.choice.state_choice:StateChoice._eval_state_output",
     f"{_ASL}.component.state.wait.wait_function.wait_function:WaitFunction._wait_interval",
     f"{_ASL}.eval.environment:Environment.set_error",
     f"{_ASL}.eval.environment:Environment.set_stop",

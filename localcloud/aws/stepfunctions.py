@@ -112,7 +112,7 @@ def _send_task_success(response: Any) -> Any:
     try:
         json.loads(output)
     except ValueError as error:
-        raise InvalidOutput(str(error)) from error
+        raise InvalidOutput(str(error), "InvalidOutput", 400) from error
     token = response._get_param("taskToken")
     _waiting(response, token).notify(CallbackOutcomeSuccess(callback_id=token, output=output))
     return EmptyResult()
@@ -140,7 +140,7 @@ def _waiting(response: Any, token: str) -> Any:
         if endpoint is None:
             continue
         if execution.status != "RUNNING" or endpoint.consumer_error or endpoint.get_outcome():
-            raise TaskTimedOut("Task Timed Out: 'Provided task does not exist anymore'")
+            raise TaskTimedOut("Task Timed Out: 'Provided task does not exist anymore'", "TaskTimedOut", 400)
         return endpoint
     raise InvalidToken
 

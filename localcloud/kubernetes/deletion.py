@@ -83,7 +83,7 @@ def _marked(place: Place, found: Object, finalizers: list[str], grace: int) -> O
 
 def dependents(api: Api, uid: str) -> list[tuple[Resource, Object]]:
     """Give every object that names this uid as an owner."""
-    return [(r, thing) for r in ALL for thing in api.store.list(r) if uid in owner_uids(thing)]
+    return [(r, thing) for r in ALL for thing in api.store.all_of(r) if uid in owner_uids(thing)]
 
 
 def _orphan(api: Api, owner: Object) -> None:

@@ -8,7 +8,7 @@ from localcloud.kubernetes.resources import EVENTS
 def record(api: Api, about: Object, reason: str, message: str, component: str, kind: str = "Normal") -> None:
     """Write an event about an object; `kind` is Normal or Warning."""
     namespace = about["metadata"].get("namespace") or "default"
-    for found in api.store.list(EVENTS, namespace):
+    for found in api.store.all_of(EVENTS, namespace):
         same = (found["reason"], found["message"]) == (reason, message)
         if same and found["involvedObject"]["uid"] == uid_of(about):
             api.change(place_of(EVENTS, found), _again, Options(component))

@@ -27,7 +27,7 @@ class Garbage:
         return None
 
     def _collect(self) -> None:
-        everything = [(r, thing) for r in ALL for thing in self.api.store.list(r)]
+        everything = [(r, thing) for r in ALL for thing in self.api.store.all_of(r)]
         alive = {uid_of(thing) for _, thing in everything}
         for resource, thing in everything:
             owners = owner_uids(thing)
@@ -36,7 +36,7 @@ class Garbage:
 
     def _end_foreground(self) -> None:
         for resource in ALL:
-            for owner in self.api.store.list(resource):
+            for owner in self.api.store.all_of(resource):
                 if FOREGROUND in (owner["metadata"].get("finalizers") or []) and is_deleted(owner):
                     self._delete_dependents(resource, owner)
 
@@ -49,7 +49,7 @@ class Garbage:
             self.api.change(place_of(resource, owner), _without_foreground)
 
     def _end_namespaces(self) -> None:
-        for namespace in filter(is_deleted, self.api.store.list(NAMESPACES)):
+        for namespace in filter(is_deleted, self.api.store.all_of(NAMESPACES)):
             for resource, thing in self._contents(name_of(namespace)):
                 if not is_deleted(thing):
                     self._delete(resource, thing)
@@ -57,7 +57,7 @@ class Garbage:
                 self.api.store.remove(NAMESPACES, namespace)
 
     def _contents(self, namespace: str) -> list[tuple[Resource, Object]]:
-        return [(r, thing) for r in ALL if r.namespaced for thing in self.api.store.list(r, namespace)]
+        return [(r, thing) for r in ALL if r.namespaced for thing in self.api.store.all_of(r, namespace)]
 
     def _delete(self, resource: Resource, thing: Object) -> None:
         place = place_of(resource, thing)

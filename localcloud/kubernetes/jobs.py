@@ -43,10 +43,10 @@ class Jobs:
     def reconcile(self) -> float | None:
         """Look at every Job once; gives the seconds until time alone changes something."""
         pods: dict[str, list[Object]] = defaultdict(list)
-        for pod in self.api.store.list(PODS):
+        for pod in self.api.store.all_of(PODS):
             for uid in owner_uids(pod) or [""]:
                 pods[uid].append(pod)
-        jobs = self.api.store.list(JOBS)
+        jobs = self.api.store.all_of(JOBS)
         self._release_strays(pods, {uid_of(job) for job in jobs})
         waits = [JobPass(self.api, self.speed, job, pods[uid_of(job)], self._failed_at).run() for job in jobs]
         return min((wait for wait in waits if wait is not None), default=None)
@@ -137,10 +137,10 @@ class JobPass:
         return bool(done >= self.spec["completions"])
 
     def _is_past_backoff(self) -> bool:
-        limit = self.spec["backoffLimit"]
+        limit: int = self.spec["backoffLimit"]
         statuses = [s for pod in self.active for s in (pod.get("status") or {}).get("containerStatuses") or []]
         restarts = sum(status["restartCount"] for status in statuses)
-        return self.status.get("failed", 0) > limit or restarts >= max(limit, 1)
+        return bool(self.status.get("failed", 0) > limit or restarts >= max(limit, 1))
 
     def _is_past_deadline(self) -> bool:
         deadline = self.spec.get("activeDeadlineSeconds")
@@ -167,7 +167,7 @@ class JobPass:
             self._event("SuccessfulCreate", f"Created pod: {name_of(pod)}")
 
     def _missing(self) -> int:
-        wanted = self.spec["parallelism"]
+        wanted: int = self.spec["parallelism"]
         if "completions" in self.spec:
             wanted = min(wanted, self.spec["completions"] - self.status.get("succeeded", 0))
         elif self.status.get("succeeded", 0):
@@ -183,11 +183,11 @@ class JobPass:
         return [index for index in range(self.spec["completions"]) if index not in taken]
 
     def _backoff(self) -> float:
-        failures = self.status.get("failed", 0)
+        failures: int = self.status.get("failed", 0)
         since = self.failed_at.get(uid_of(self.job))
         if not failures or since is None:
             return 0.0
-        whole = min(_BACKOFF_SECONDS * 2 ** min(failures - 1, 10), _BACKOFF_LIMIT_SECONDS) / self.speed
+        whole = min(_BACKOFF_SECONDS * float(2 ** min(failures - 1, 10)), _BACKOFF_LIMIT_SECONDS) / self.speed
         return whole - (time.monotonic() - since)
 
     def _finish(self, target: str) -> None:
@@ -214,7 +214,7 @@ class JobPass:
         end = condition(self.job, "Complete") or condition(self.job, "Failed")
         if seconds is None or end is None:
             return None
-        left = seconds / self.speed - seconds_since(end["lastTransitionTime"])
+        left: float = seconds / self.speed - seconds_since(end["lastTransitionTime"])
         if left > 0:
             return left
         delete(self.api, place_of(JOBS, self.job), Deletion(propagation="Background"))

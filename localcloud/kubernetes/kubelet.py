@@ -36,10 +36,11 @@ class Kubelet:
     host: Host
     node: str
     _runs: dict[str, PodRun] = field(default_factory=dict)
+    _leaving: list[PodRun] = field(default_factory=list)
 
     def reconcile(self) -> float | None:
         """Start pods that were bound, stop pods that were deleted, forget pods that are gone."""
-        mine = [pod for pod in self.host.api.store.list(PODS) if dig(pod, "spec", "nodeName") == self.node]
+        mine = [pod for pod in self.host.api.store.all_of(PODS) if dig(pod, "spec", "nodeName") == self.node]
         for pod in mine:
             self._follow(pod)
         for uid in self._runs.keys() - {uid_of(pod) for pod in mine}:
@@ -55,11 +56,11 @@ class Kubelet:
             run.stop(pod["metadata"].get("deletionGracePeriodSeconds", 30) / self.host.speed)
 
     def _forget(self, uid: str) -> None:
-        run = self._runs[uid]
+        run = self._runs.pop(uid)
         run.abandon()
+        self._leaving = [*(left for left in self._leaving if not left.done), run]
         if run.done:
             run.remove_folder()
-            del self._runs[uid]
 
     def kill(self, name: str) -> None:
         """Send SIGKILL to the processes of every running pod of this name; LookupError when there is none."""
@@ -93,9 +94,10 @@ class Kubelet:
 
     def stop(self) -> None:
         """Kill every process and wait for every thread."""
-        for run in self._runs.values():
+        everyone = [*self._runs.values(), *self._leaving]
+        for run in everyone:
             run.abandon()
-        for run in self._runs.values():
+        for run in everyone:
             run.join()
 
 

@@ -25,7 +25,7 @@ _SPECS: dict[str, Any] = {
         "flavorFungibility": {"whenCanBorrow": _ANY, "whenCanPreempt": _ANY},
     },
     "LocalQueue": {"clusterQueue": _ANY, "stopPolicy": _ANY},
-    "ResourceFlavor": {"nodeLabels": _ANY, "nodeTaints": _ANY, "tolerations": _ANY},
+    "ResourceFlavor": {"nodeLabels": _ANY},
     "Workload": {
         "active": _ANY, "queueName": _ANY, "podSets": _ANY, "priority": _ANY, "priorityClassRef": _ANY,
     },
@@ -35,7 +35,7 @@ _SPECS: dict[str, Any] = {
 _UNSUPPORTED = {
     "cohortName", "admissionChecksStrategy", "fairSharing", "admissionScope", "borrowingLimit", "lendingLimit",
     "preference", "maxPriorityThreshold", "topologyName", "maximumExecutionTimeSeconds", "parentName",
-    "resourceGroups", "concurrentAdmissionPolicy",
+    "resourceGroups", "concurrentAdmissionPolicy", "nodeTaints", "tolerations",
 }  # fmt: skip
 _ONLY = {
     ("preemption", "withinClusterQueue"): ("Never", "LowerPriority"),

@@ -132,7 +132,9 @@ class PodRun:
 
     def _bury(self) -> None:
         found = self._present()
-        if found is not None and is_deleted(found) and not self._abandoned:
+        if found is None:
+            self.remove_folder()
+        elif is_deleted(found) and not self._abandoned:
             delete(self.host.api, place_of(PODS, found), Deletion(grace=0))
 
     def remove_folder(self) -> None:

@@ -31,7 +31,7 @@ class Scheduler:
 
     def reconcile(self) -> float | None:
         """Bind every waiting pod that fits, oldest first."""
-        pods = self.api.store.list(PODS)
+        pods = self.api.store.all_of(PODS)
         waiting = [pod for pod in pods if not dig(pod, "spec", "nodeName") and not is_deleted(pod)]
         for pod in sorted(waiting, key=self.api.store.born):
             obstacle = self._obstacle(pod)
@@ -44,7 +44,7 @@ class Scheduler:
     def _obstacle(self, pod: Object) -> str:
         if missing := self._claim_obstacle(pod):
             return missing
-        nodes = self.api.store.list(NODES)
+        nodes = self.api.store.all_of(NODES)
         node = self.api.store.get(NODES, "", self.node)
         reasons = ["1 node(s) were unschedulable"] if node is None else _misfits(pod, node, self._used())
         if not reasons:
@@ -65,7 +65,7 @@ class Scheduler:
         return ""
 
     def _used(self) -> Amounts:
-        bound = [pod for pod in self.api.store.list(PODS) if dig(pod, "spec", "nodeName") == self.node]
+        bound = [pod for pod in self.api.store.all_of(PODS) if dig(pod, "spec", "nodeName") == self.node]
         return _asked(pod for pod in bound if not is_finished_pod(pod))
 
     def _refuse(self, pod: Object, why: str) -> None:

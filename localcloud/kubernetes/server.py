@@ -105,10 +105,11 @@ class Connection(BaseHTTPRequestHandler):
         raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         url = urlsplit(self.path)
         is_open = url.path in discovery.OPEN
-        user = "" if is_open else authenticate(self.headers)
+        headers = {name.title(): value for name, value in self.headers.items()}
+        user = "" if is_open else authenticate(headers)
         query = {key: values[-1] for key, values in parse_qs(url.query, keep_blank_values=True).items()}
-        content_type = self.headers.get("Content-Type") or ""
-        request = Request(self.command, url.path, query, self.headers, _decoded(raw, content_type), user)
+        content_type = headers.get("Content-Type", "")
+        request = Request(self.command, url.path, query, headers, _decoded(raw, content_type), user)
         if not is_open:
             self._refuse(request)
         return self.server.verbs.answer(request)

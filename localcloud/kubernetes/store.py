@@ -45,7 +45,7 @@ class Store:
         with self.lock:
             return self._objects.get(resource.key, {}).get((namespace, name))
 
-    def list(self, resource: Resource, namespace: str = "") -> list[Object]:
+    def all_of(self, resource: Resource, namespace: str = "") -> list[Object]:
         """Give the objects of one kind, in one namespace or (empty) in all, ordered by namespace and name."""
         with self.lock:
             found = self._objects.get(resource.key, {})

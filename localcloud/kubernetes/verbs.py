@@ -71,7 +71,7 @@ class Verbs:
             return self.pages.next(request.query["continue"], limit)
         matches = _selected(request, target)
         with self.api.store.lock:
-            found, version = self.api.store.list(target.resource, target.namespace), self.api.store.version
+            found, version = self.api.store.all_of(target.resource, target.namespace), self.api.store.version
         return self.pages.first([thing for thing in found if matches(thing)], version, limit)
 
     def _watch(self, request: Request, target: Target) -> tuple[int, Iterator[Object]]:
@@ -126,7 +126,7 @@ class Verbs:
 
     def _deletecollection(self, request: Request, target: Target) -> tuple[int, Object]:
         matches = _selected(request, target)
-        found = [t for t in self.api.store.list(target.resource, target.namespace) if matches(t)]
+        found = [t for t in self.api.store.all_of(target.resource, target.namespace) if matches(t)]
         for thing in found:
             place = Place(target.resource, namespace_of(thing), name_of(thing))
             delete(self.api, place, _deletion(request))

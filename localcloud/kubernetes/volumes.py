@@ -17,7 +17,7 @@ class Volumes:
 
     def reconcile(self) -> float | None:
         """Bind what can be bound and release volumes whose claim is gone."""
-        claims = self.api.store.list(CLAIMS)
+        claims = self.api.store.all_of(CLAIMS)
         for claim in claims:
             volume = self.api.store.get(VOLUMES, "", dig(claim, "spec", "volumeName") or "")
             if volume is not None and dig(claim, "status", "phase") != "Bound" and _is_free_for(volume, claim):
@@ -43,7 +43,7 @@ class Volumes:
         self.api.write_status(CLAIMS, claim, status, _COMPONENT)
 
     def _release(self, claims: set[str]) -> None:
-        for volume in self.api.store.list(VOLUMES):
+        for volume in self.api.store.all_of(VOLUMES):
             owner = dig(volume, "spec", "claimRef", "uid")
             if owner and owner not in claims and dig(volume, "status", "phase") == "Bound":
                 self.api.write_status(VOLUMES, volume, {"phase": "Released"}, _COMPONENT)

@@ -37,7 +37,7 @@ def events(store: Store, watch: Watch) -> Iterator[Object]:
         return
     if watch.version in ("", "0"):
         with store.lock:
-            last, present = store.version, store.list(watch.resource, watch.namespace)
+            last, present = store.version, store.all_of(watch.resource, watch.namespace)
         yield from ({"type": "ADDED", "object": thing} for thing in present if watch.matches(thing))
     yield from _follow(store, watch, last)
 

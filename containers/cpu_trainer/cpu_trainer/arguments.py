@@ -61,7 +61,7 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     length.add_argument("--epochs", type=_positive)
     parser.add_argument("--mode", choices=("lora", "full"), default="lora")
     parser.add_argument("--batch-size", type=_count, default=8)
-    parser.add_argument("--learning-rate", type=_positive, default=1e-2)
+    parser.add_argument("--learning-rate", type=_positive, default=4e-3)
     parser.add_argument("--rank", type=_count, default=8)
     parser.add_argument("--alpha", type=_positive, default=16.0)
     parser.add_argument("--seed", type=_seed, default=42)

@@ -16,7 +16,7 @@ from .tokens import VOCABULARY
 
 PROJECTIONS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 EMBEDDING, FINAL_NORM, HEAD = "model.embed_tokens", "model.norm", "lm_head"
-START_DEVIATION = 0.06
+START_DEVIATION = 0.1
 Back = Callable[[Array], Array]
 
 
@@ -79,7 +79,7 @@ def block(number: int) -> str:
 
 
 def draw(config: Config, random: np.random.Generator) -> Model:
-    """Return a model with fresh float32 weights: norms one, embeddings N(0, 1), the rest N(0, 0.06)."""
+    """Return a model with fresh float32 weights: norms one, embeddings N(0, 1), the rest N(0, 0.1)."""
     return Model(config, {name: _first(name, shape, random) for name, shape in config.shapes().items()})
 
 

@@ -28,7 +28,7 @@ from .verify import verify
 HERE = Path(__file__).parent
 CORPUS = HERE / "corpus.jsonl"
 BATCH_SIZE = 8
-LEARNING_RATE = 4e-3
+LEARNING_RATE = 6e-3
 
 
 @dataclass(frozen=True)

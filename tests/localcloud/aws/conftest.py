@@ -19,6 +19,7 @@ FIXTURES = Path(__file__).parent / "fixtures"
 @pytest.fixture(scope="module")
 def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
     with LocalAws(tmp_path_factory.mktemp("aws"), speed=60) as cloud:
+        cloud.client("iam").create_role(RoleName="test", AssumeRolePolicyDocument="{}")
         yield cloud
 
 

@@ -1,3 +1,4 @@
+import base64
 import json
 import os
 import time
@@ -105,7 +106,7 @@ def test_what_a_handler_prints_is_in_its_log_group_and_in_the_tail(aws: LocalAws
     stream = logs.describe_log_streams(logGroupName="/elsewhere")["logStreams"][0]["logStreamName"]
     events = logs.get_log_events(logGroupName="/elsewhere", logStreamName=stream)["events"]
     assert "good morning" in [event["message"] for event in events]
-    assert b"good morning" in __import__("base64").b64decode(answer["LogResult"])
+    assert b"good morning" in base64.b64decode(answer["LogResult"])
 
 
 def test_a_handler_reaches_the_cloud_it_runs_in(aws: LocalAws, function: Function, invoke: Invoke) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from math import prod
 from typing import Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, FiniteFloat, NonNegativeInt, ValidationError
 
 from dropforge.domain.values import Received, Sha256, Value
 from dropforge.errors import WorkloadFailed
@@ -64,14 +64,14 @@ class CheckpointManifest(Received):
 
     kind: Literal["peft", "hf"]
     files: tuple[ListedFile, ...] = Field(min_length=1)
-    base_model: str = ""
-    loss_before: float | None = None
-    loss_after: float | None = None
+    base: str | None = None
+    loss_before: FiniteFloat | None = None
+    loss_after: FiniteFloat | None = None
 
 
 class _Tensor(Received):
     dtype: str
-    shape: tuple[int, ...]
+    shape: tuple[NonNegativeInt, ...]
     data_offsets: tuple[int, int]
 
 
@@ -89,18 +89,18 @@ def verify(uri: str, sizes: Mapping[str, int], read: Read, expected_digest: str 
     manifest, digest = _read_manifest(sizes, read)
     if expected_digest is not None and digest != expected_digest:
         raise reject(f"manifest.json is {digest[:12]}, the verify job read {expected_digest[:12]}.", MANIFEST)
-    _check_listing(manifest, sizes)
+    listed = _check_listing(manifest, sizes)
     tensors: dict[str, dict[str, _Tensor]] = {
         file.path: _check_header(file.path, file.bytes, read)
         for file in manifest.files
         if file.path.endswith(".safetensors")
     }
-    (_check_adapter if manifest.kind == "peft" else _check_full)(tensors, sizes, read)
+    (_check_adapter if manifest.kind == "peft" else _check_full)(tensors, listed, read)
     return Checkpoint(
         uri=uri,
         kind=manifest.kind,
         digest=digest,
-        base_model=manifest.base_model,
+        base_model=manifest.base or "",
         tensors=sum(len(found) for found in tensors.values()),
         bytes=sum(file.bytes for file in manifest.files),
         files=len(manifest.files),
@@ -124,7 +124,8 @@ def _read_manifest(sizes: Mapping[str, int], read: Read) -> tuple[CheckpointMani
         raise reject(f"manifest.json cannot be read: {error.errors()[0]['msg']}.", MANIFEST) from error
 
 
-def _check_listing(manifest: CheckpointManifest, sizes: Mapping[str, int]) -> None:
+def _check_listing(manifest: CheckpointManifest, sizes: Mapping[str, int]) -> dict[str, int]:
+    """Return the bytes of the listed files; only these were hashed on FSx, so only these are looked at."""
     listed = {file.path: file.bytes for file in manifest.files}
     for path, size in listed.items():
         if path not in sizes:
@@ -134,6 +135,7 @@ def _check_listing(manifest: CheckpointManifest, sizes: Mapping[str, int]) -> No
     stray = next((p for p in sizes if p.endswith(".safetensors") and p not in listed), None)
     if stray is not None:
         raise reject(f"`{stray}` is not listed in manifest.json.", stray)
+    return listed
 
 
 def _check_header(path: str, size: int, read: Read) -> dict[str, _Tensor]:
@@ -171,13 +173,13 @@ class _AdapterConfig(Received):
     target_modules: tuple[str, ...] = Field(min_length=1)
 
 
-def _check_adapter(tensors: dict[str, dict[str, _Tensor]], sizes: Mapping[str, int], read: Read) -> None:
+def _check_adapter(tensors: dict[str, dict[str, _Tensor]], listed: Mapping[str, int], read: Read) -> None:
     for name in ("adapter_config.json", "adapter_model.safetensors"):
-        if name not in sizes or (name.endswith(".safetensors") and name not in tensors):
-            raise reject(f"`{name}` is missing.", name)
+        if name not in listed:
+            raise reject(f"`{name}` is missing, or not listed in manifest.json.", name)
     try:
         config = _AdapterConfig.model_validate(
-            _json(read("adapter_config.json", 0, sizes["adapter_config.json"]), "adapter_config.json")
+            _json(read("adapter_config.json", 0, listed["adapter_config.json"]), "adapter_config.json")
         )
     except ValidationError as error:
         raise reject(
@@ -209,16 +211,22 @@ class _Index(Received):
     weight_map: dict[str, str]
 
 
-def _check_full(tensors: dict[str, dict[str, _Tensor]], sizes: Mapping[str, int], read: Read) -> None:
-    if "config.json" not in sizes:
-        raise reject("`config.json` is missing.", "config.json")
-    _json(read("config.json", 0, sizes["config.json"]), "config.json")
+def _check_full(tensors: dict[str, dict[str, _Tensor]], listed: Mapping[str, int], read: Read) -> None:
+    if "config.json" not in listed:
+        raise reject("`config.json` is missing, or not listed in manifest.json.", "config.json")
+    _json(read("config.json", 0, listed["config.json"]), "config.json")
     index = "model.safetensors.index.json"
-    if index not in sizes:
-        if not tensors.get("model.safetensors"):
-            raise reject("`model.safetensors` is missing or holds no tensor.", "model.safetensors")
-        return
-    weights = _Index.model_validate(_json(read(index, 0, sizes[index]), index)).weight_map
+    if index in listed:
+        _check_index(index, tensors, _json(read(index, 0, listed[index]), index))
+    elif not tensors.get("model.safetensors"):
+        raise reject("`model.safetensors` is missing or holds no tensor.", "model.safetensors")
+
+
+def _check_index(index: str, tensors: dict[str, dict[str, _Tensor]], document: dict[str, object]) -> None:
+    try:
+        weights = _Index.model_validate(document).weight_map
+    except ValidationError as error:
+        raise reject(f"`{index}` cannot be read: {error.errors()[0]['msg']}.", index) from error
     for name, file in weights.items():
         if name not in tensors.get(file, {}):
             raise reject(f"Tensor `{name}` is not in `{file}`, where the index says it is.", file)
@@ -230,7 +238,7 @@ def _check_full(tensors: dict[str, dict[str, _Tensor]], sizes: Mapping[str, int]
 def _json(raw: bytes, path: str) -> dict[str, object]:
     try:
         parsed = json.loads(raw)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise reject(f"`{path}` is not JSON: {error}.", path) from error
     if not isinstance(parsed, dict):
         raise reject(f"`{path}` is not a JSON object.", path)

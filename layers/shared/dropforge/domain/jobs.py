@@ -5,6 +5,7 @@ One batch/v1 Job per step, created suspended under Kueue's labels: quota, not we
 """
 
 import json
+import math
 import re
 from typing import Literal
 
@@ -196,20 +197,26 @@ def read_progress(progress: Progress, pattern: str, lines: list[str]) -> Progres
     if not matches:
         return progress
     groups = matches[-1].groupdict()
-    losses = [float(m["loss"]) for m in matches if m.groupdict().get("loss")]
+    losses = [loss for m in matches if (loss := _number(m.groupdict().get("loss"))) is not None]
+    done, total = _number(groups.get("done")), _number(groups.get("total"))
     return progress.model_copy(
         update={
-            "done": _int(groups.get("done")),
-            "total": _int(groups.get("total")),
+            "done": None if done is None else int(done),
+            "total": None if total is None else int(total),
             "loss": losses[-1] if losses else None,
-            "rate": float(groups["rate"]) if groups.get("rate") else None,
+            "rate": _number(groups.get("rate")),
             "losses": tuple(losses[-60:]),
         }
     )
 
 
-def _int(text: str | None) -> int | None:
-    return int(text) if text else None
+def _number(text: str | None) -> float | None:
+    """Read a number of a log. What merely looks like one is nothing: a user's log line must not stop the watcher of a whole cluster."""
+    try:
+        number = float(text or "nan")
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
 
 
 def to_json(document: dict[str, object]) -> str:

@@ -14,7 +14,7 @@ from dropforge import naming
 from dropforge.domain.clusters import Cluster, Image, Project
 from dropforge.domain.datasets import Dataset
 from dropforge.domain.prices import ceiling_usd, check_budget
-from dropforge.domain.recipes import Recipe, Resources, Scalar, Step, resolve
+from dropforge.domain.recipes import MAX_STEPS, Recipe, Resources, Scalar, Step, resolve
 from dropforge.domain.requests import RunRequest
 from dropforge.domain.values import Sha256, Slug, Value, digest
 from dropforge.errors import InvalidInput
@@ -60,7 +60,7 @@ class Plan(Value):
     progress: str
     price_usd: float
     request: RunRequest
-    steps: tuple[PlannedStep, ...] = Field(min_length=1)
+    steps: tuple[PlannedStep, ...] = Field(min_length=1, max_length=MAX_STEPS + 1)
     sources: tuple[str, ...]
 
 

@@ -1,15 +1,19 @@
 """Recipes: how to train, as data. A new kind of training is a new file in recipes/ and no new Python."""
 
 import difflib
-from typing import Literal
+import math
+from collections.abc import Callable
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, StringConstraints, field_validator
 
 from dropforge.domain.datasets import Kind
 from dropforge.domain.values import Slug, Value, digest
 from dropforge.errors import InvalidInput
 
 Scalar = str | int | float
+MAX_STEPS = 11  # with the prefetch a run has 12 jobs at most: the machine's history is bounded for that many
+StepName = Annotated[Slug, StringConstraints(max_length=12)]  # a longer one would be cut from the job's name
 
 
 class Parameter(Value):
@@ -32,7 +36,7 @@ class Resources(Value):
 class Step(Value):
     """One job of a run. `arguments` may hold the placeholders that domain/plans.py lists."""
 
-    name: Slug
+    name: StepName
     arguments: tuple[str, ...]
     resources: Resources
     deadline_minutes: int = Field(gt=0, le=7 * 24 * 60)
@@ -51,8 +55,17 @@ class Recipe(Value):
     instance_types: tuple[str, ...] = Field(min_length=1)
     max_nodes: int = 1
     parameters: dict[str, Parameter]
-    steps: tuple[Step, ...] = Field(min_length=1)
+    steps: tuple[Step, ...] = Field(min_length=1, max_length=MAX_STEPS)
     progress: str = ""
+
+    @field_validator("steps")
+    @classmethod
+    def _names_differ(cls, steps: tuple[Step, ...]) -> tuple[Step, ...]:
+        """A step's name is its job's name, and every run has a job `prefetch`: a second one would find the first one finished."""
+        names = ["prefetch", *(step.name for step in steps)]
+        if len(set(names)) < len(names):
+            raise ValueError(f"two steps have the same name: {', '.join(names)}")
+        return steps
 
     @property
     def digest(self) -> str:
@@ -71,28 +84,32 @@ def resolve(recipe: Recipe, wanted: dict[str, Scalar]) -> dict[str, Scalar]:
 
 
 def _checked(key: str, parameter: Parameter, value: Scalar) -> Scalar:
+    objection = _objection(parameter, value)
+    if objection is not None:
+        raise InvalidInput("BadRunRequest", f"`parameters.{key}` {objection}")
+    kind: Callable[[Scalar], Scalar] = type(parameter.default)  # 1 and 1.0 are the same number, hence the same run
+    return kind(value)
+
+
+def _objection(parameter: Parameter, value: Scalar) -> str | None:
     numeric = isinstance(parameter.default, int | float)
-    if numeric != (isinstance(value, int | float) and not isinstance(value, bool)):
-        raise InvalidInput(
-            "BadRunRequest", f"`parameters.{key}` must be a {'number' if numeric else 'text'}, not `{value}`."
-        )
-    if isinstance(value, float) and not math.isfinite(value):
-        raise InvalidInput("BadRunRequest", f"`parameters.{key}` must be a finite number, not `{value}`.")
-    if isinstance(parameter.default, int) and value != int(value):
-        raise InvalidInput("BadRunRequest", f"`parameters.{key}` must be a whole number, not `{value}`.")
+    if numeric != isinstance(value, int | float):
+        return f"must be a {'number' if numeric else 'text'}, not `{value}`."
     if parameter.choices and value not in parameter.choices:
-        raise InvalidInput(
-            "BadRunRequest", f"`parameters.{key}` must be one of {', '.join(map(str, parameter.choices))}."
-        )
-    if isinstance(value, int | float) and not _within(parameter, value):
-        limits = f"from {parameter.minimum:g} to {parameter.maximum:g}"
-        raise InvalidInput("BadRunRequest", f"`parameters.{key}` is {value:g}; the recipe allows {limits}.")
-    return int(value) if isinstance(parameter.default, int) else value
+        return f"must be one of {', '.join(map(str, parameter.choices))}."
+    return None if isinstance(value, str) else _number_objection(parameter, value)
 
 
-def _within(parameter: Parameter, value: float) -> bool:
+def _number_objection(parameter: Parameter, value: float) -> str | None:
+    if not math.isfinite(value):
+        return f"must be a finite number, not `{value}`."
+    if isinstance(parameter.default, int) and value != int(value):
+        return f"must be a whole number, not `{value}`."
     low, high = parameter.minimum, parameter.maximum
-    return (low is None or value >= low) and (high is None or value <= high)
+    if (low is None or value >= low) and (high is None or value <= high):
+        return None
+    limits = [f"{word} {bound:g}" for word, bound in (("from", low), ("to", high)) if bound is not None]
+    return f"is {value:g}; the recipe allows {' '.join(limits)}."
 
 
 def unknown(key: str, known: list[str]) -> str:

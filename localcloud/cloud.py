@@ -1,0 +1,167 @@
+"""The whole embedded cloud: an AWS account with the template deployed, one cluster with its file system, one team and one project.
+
+What a platform team does once on AWS is done here through the same APIs, so that nothing in the product has to know where it runs.
+"""
+
+import hashlib
+import json
+import time
+from contextlib import AbstractContextManager, ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from localcloud.aws.deploy import deploy
+from localcloud.aws.server import LocalAws
+from localcloud.kubernetes.cluster import LocalCluster
+from localcloud.kubernetes.images import Image
+from localcloud.team import prepare_team
+
+ROOT = Path(__file__).resolve().parent.parent
+ENVIRONMENT = "dev"
+CLUSTER = "local"
+EKS_NAME = "dropforge-local"
+PROJECT = "demo"
+TEAM = "demo"
+REGISTRY = "123456789012.dkr.ecr.us-east-1.amazonaws.com"
+TRAINER = ROOT / "containers" / "cpu_trainer"
+
+
+class LocalCloud(AbstractContextManager["LocalCloud"]):
+    """Start it and use it; everything it made is gone when it stops, except the files in `folder`.
+
+    `speed` divides waits, schedules and the fakes' delays; never a time-out.
+    """
+
+    def __init__(self, folder: Path, speed: float = 60.0, port: int = 0) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
+        self.image = trainer_image()
+        self.aws = LocalAws(folder / "aws", speed=speed, port=port)
+        self.cluster = LocalCluster(
+            EKS_NAME, folder / "cluster", images={self.image.repository: self.image}, speed=speed
+        )
+        self.outputs: dict[str, str] = {}
+        self.file_system = ""
+        self._running = ExitStack()
+
+    def __enter__(self) -> "LocalCloud":
+        """Start everything."""
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop everything."""
+        self.stop()
+
+    def start(self) -> None:
+        """Start the account and the cluster, deploy the template and set up the team. Returns when a drop would be worked on."""
+        with ExitStack() as stack:
+            stack.enter_context(self.aws)
+            stack.enter_context(self.cluster)
+            self.aws.register_cluster(EKS_NAME, self.cluster.endpoint, self.cluster.ca_pem)
+            self.file_system = self._make_file_system()
+            self.aws.deny(self.fsx)
+            defaults = json.dumps({"recipe": "cpu-lora", "compute": {"instance_type": "local.cpu"}})
+            parameters = {"Environment": ENVIRONMENT, "DefaultRun": defaults}
+            self.outputs = deploy(self.aws, ROOT / "template.yaml", f"dropforge-{ENVIRONMENT}", parameters)
+            self._associate()
+            prepare_team(self.cluster, TEAM)
+            self._describe()
+            self._running = stack.pop_all()
+
+    def stop(self) -> None:
+        """Stop everything. Stopping twice is harmless."""
+        self._running.close()
+
+    @property
+    def fsx(self) -> Path:
+        """The folder that stands for the FSx for Lustre file system."""
+        return self.aws.fsx_folder(self.file_system).resolve()
+
+    @property
+    def endpoint(self) -> str:
+        """The account's endpoint, for `--endpoint-url` and `AWS_ENDPOINT_URL`."""
+        return self.aws.endpoint
+
+    def client(self, service: str) -> Any:
+        """Return a boto3 client of the account."""
+        return self.aws.client(service)
+
+    def _make_file_system(self) -> str:
+        fsx = self.client("fsx")
+        made = fsx.create_file_system(
+            FileSystemType="LUSTRE",
+            StorageCapacity=1200,
+            SubnetIds=["subnet-0123456789abcdef0"],
+            LustreConfiguration={"DeploymentType": "PERSISTENT_2", "PerUnitStorageThroughput": 125},
+        )
+        identity: str = made["FileSystem"]["FileSystemId"]
+        _until(lambda: fsx.describe_file_systems(FileSystemIds=[identity])["FileSystems"][0]["Lifecycle"] == "AVAILABLE")
+        return identity
+
+    def _associate(self) -> None:
+        fsx = self.client("fsx")
+        for path, bucket in (("datasets", "DatasetsBucket"), ("runs", "ModelsBucket")):
+            fsx.create_data_repository_association(
+                FileSystemId=self.file_system,
+                FileSystemPath=f"/{path}",
+                DataRepositoryPath=f"s3://{self.outputs[bucket]}/{path}/",
+            )
+
+        def available() -> bool:
+            found = fsx.describe_data_repository_associations()["Associations"]
+            return all(association["Lifecycle"] == "AVAILABLE" for association in found)
+
+        _until(available)
+
+    def _describe(self) -> None:
+        """Write what the platform team writes: the specs of the cluster, the project and the image, and the cluster's two roles."""
+        roles = {kind: self._role(kind) for kind in ("reader", "writer")}
+        scratch = self.folder / "scratch"
+        scratch.mkdir(exist_ok=True)
+        cluster = {
+            "name": CLUSTER,
+            "eks_name": EKS_NAME,
+            "reader_role": roles["reader"],
+            "writer_role": roles["writer"],
+            "file_system": self.file_system,
+            "claim": "fsx",
+            "mount_path": str(self.fsx),
+            "scratch_path": str(scratch.resolve()),
+        }
+        image = {"uri": f"{REGISTRY}/{self.image.repository}@{self.image.digest}", "inputs": self.image.digest.partition(":")[2]}
+        self._write("clusters", CLUSTER, cluster)
+        self._write("projects", PROJECT, {"name": PROJECT, "team": TEAM, "cluster": CLUSTER})
+        self._write("images", "cpu-trainer", image)
+
+    def _role(self, kind: str) -> str:
+        trust = {"Version": "2012-10-17", "Statement": []}
+        made = self.client("iam").create_role(
+            RoleName=f"dropforge-{ENVIRONMENT}-{CLUSTER}-{kind}", AssumeRolePolicyDocument=json.dumps(trust)
+        )
+        return str(made["Role"]["Arn"])
+
+    def _write(self, nouns: str, name: str, spec: dict[str, str]) -> None:
+        parameter = f"/dropforge/{ENVIRONMENT}/{nouns}/{name}/spec"
+        self.client("ssm").put_parameter(Name=parameter, Value=json.dumps(spec), Type="String")
+
+
+def trainer_image() -> Image:
+    """Return the CPU trainer as an image whose digest is that of its sources: another trainer is another image."""
+    sha = hashlib.sha256()
+    for path in sorted(TRAINER.rglob("*")):
+        if path.is_file() and "__pycache__" not in path.parts:
+            sha.update(str(path.relative_to(TRAINER)).encode() + b"\0" + path.read_bytes())
+    return Image(repository=f"dropforge-{ENVIRONMENT}/cpu-trainer", digest=f"sha256:{sha.hexdigest()}", root=TRAINER, env={})
+
+
+def _until(done: Any, seconds: float = 60.0) -> None:
+    """Wait until `done()` holds, as an operator would. Raises TimeoutError."""
+    end = time.monotonic() + seconds
+    while not done():
+        if time.monotonic() > end:
+            raise TimeoutError(f"still not done after {seconds:.0f} s")
+        time.sleep(0.05)

@@ -1,0 +1,170 @@
+"""A whole Kubernetes cluster in this process: API over HTTPS, controllers, one node that runs real programs.
+
+Nothing is global, so several clusters live side by side; `stop` leaves no thread and no child process behind.
+"""
+
+import ssl
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import kubernetes.client
+import yaml
+
+from localcloud.kubernetes.api import Api
+from localcloud.kubernetes.certificates import issue
+from localcloud.kubernetes.containers import Host
+from localcloud.kubernetes.garbage import Garbage
+from localcloud.kubernetes.images import Image
+from localcloud.kubernetes.jobs import Jobs
+from localcloud.kubernetes.kubelet import Kubelet, register
+from localcloud.kubernetes.kueue import Kueue
+from localcloud.kubernetes.loops import Loop
+from localcloud.kubernetes.refusals import Refusals
+from localcloud.kubernetes.resources import NAMESPACES
+from localcloud.kubernetes.scheduling import Scheduler
+from localcloud.kubernetes.server import Server
+from localcloud.kubernetes.verbs import Verbs
+from localcloud.kubernetes.volumes import Volumes
+
+_TOKEN = "k8s-aws-v1.local"  # noqa: S105 - not a secret: only its form is checked
+_FIRST_NAMESPACES = ("default", "kube-system", "kueue-system")
+
+
+@dataclass
+class LocalCluster:
+    """One cluster; `speed` divides Kubernetes' own waits (grace periods, back-off, time to live)."""
+
+    name: str
+    folder: Path
+    images: Mapping[str, Image] = field(kw_only=True)
+    speed: float = field(default=1.0, kw_only=True)
+    capacity: Mapping[str, str] | None = field(default=None, kw_only=True)
+    port: int = field(default=0, kw_only=True)
+
+    def __post_init__(self) -> None:
+        self.folder = Path(self.folder).absolute()
+        self.node = f"{self.name}-node"
+        self._certificates = issue(self.name)
+        self._refusals = Refusals()
+        self._api = Api()
+        self._kubelet = Kubelet(Host(self._api, self.folder / ".pods", self.images, self.speed), self.node)
+        self._verbs = Verbs(self._api, self._kubelet.logs)
+        self._loops: list[Loop] = []
+        self._server: Server | None = None
+
+    def start(self) -> Self:
+        """Listen and let the controllers run."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        (self.folder / ".ca.pem").write_text(self.ca_pem)
+        for namespace in _FIRST_NAMESPACES:
+            self._api.create(NAMESPACES, "", {"metadata": {"name": namespace}})
+        register(self._api, self.node, self.capacity)
+        self._loops = [Loop(name, self._api.store, part.reconcile) for name, part in self._controllers().items()]
+        self.resume()
+        for loop in self._loops:
+            loop.start()
+        return self
+
+    def _controllers(self) -> dict[str, Any]:
+        return {
+            "kueue": Kueue(self._api),
+            "jobs": Jobs(self._api, self.speed),
+            "scheduler": Scheduler(self._api, self.node),
+            "kubelet": self._kubelet,
+            "garbage": Garbage(self._api),
+            "volumes": Volumes(self._api),
+        }
+
+    def stop(self) -> None:
+        """Kill every process, end every thread; raises what a controller died of."""
+        self._api.store.close()
+        self.pause()
+        for loop in self._loops:
+            loop.join()
+        self._kubelet.stop()
+        for loop in self._loops:
+            if loop.failure is not None:
+                raise loop.failure
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    @property
+    def endpoint(self) -> str:
+        """Give the address of the API server."""
+        return f"https://127.0.0.1:{self.port}"
+
+    @property
+    def ca_pem(self) -> str:
+        """Give the certificate a client must trust, as PEM text."""
+        return self._certificates.authority
+
+    def client(self, token: str = _TOKEN) -> Any:
+        """Give a `kubernetes.client.ApiClient` that talks to this cluster."""
+        configuration = kubernetes.client.Configuration(host=self.endpoint)
+        configuration.ssl_ca_cert = str(self.folder / ".ca.pem")
+        configuration.api_key = {"authorization": f"Bearer {token}"}
+        configuration.retries = False
+        return kubernetes.client.ApiClient(configuration)
+
+    def kubeconfig(self) -> str:
+        """Give a kubeconfig as YAML text, with a token for whoever needs one."""
+        authority = {"certificate-authority": str(self.folder / ".ca.pem"), "server": self.endpoint}
+        document = {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "clusters": [{"name": self.name, "cluster": authority}],
+            "users": [{"name": self.name, "user": {"token": _TOKEN}}],
+            "contexts": [{"name": self.name, "context": {"cluster": self.name, "user": self.name}}],
+            "current-context": self.name,
+        }
+        return yaml.safe_dump(document, sort_keys=False)
+
+    def pause(self) -> None:
+        """Make the API unreachable: nothing listens and open connections are cut. Pods go on."""
+        if self._server is not None:
+            self._server.shut()
+            self._server = None
+
+    def resume(self) -> None:
+        """Make the API reachable again, at the same address."""
+        if self._server is None:
+            self._server = Server(self.port, self._tls(), self._verbs, self._refusals)
+            self.port = self._server.server_address[1]
+
+    def _tls(self) -> ssl.SSLContext:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        with tempfile.NamedTemporaryFile("w", suffix=".pem") as file:
+            file.write(self._certificates.certificate + self._certificates.key)
+            file.flush()
+            context.load_cert_chain(file.name)
+        return context
+
+    def refuse(
+        self,
+        times: int,
+        status: int = 503,
+        retry_after: int | None = None,
+        verb: str | None = None,
+        resource: str | None = None,
+    ) -> None:
+        """Refuse the next `times` requests with this HTTP status; `resource` is a plural, `verb` a Kubernetes verb."""
+        self._refusals.add(times, status, retry_after, verb, resource)
+
+    def kill(self, pod: str) -> None:
+        """Kill the processes of a running pod with SIGKILL; LookupError when none of that name runs."""
+        self._kubelet.kill(pod)
+
+    def expire(self) -> None:
+        """Forget history and list snapshots, as a compaction does: older watches and continue tokens answer 410."""
+        self._api.store.forget()
+        self._verbs.pages.forget()

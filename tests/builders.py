@@ -1,0 +1,149 @@
+"""Small builders of values: each takes what its test is about and fills in the rest."""
+
+import json
+
+from dropforge.domain.checkpoints import Checkpoint
+from dropforge.domain.clusters import Cluster, Image, Project
+from dropforge.domain.datasets import Dataset, File, content_digest
+from dropforge.domain.failures import Failure, failure
+from dropforge.domain.plans import Plan, plan
+from dropforge.domain.recipes import Parameter, Recipe, Resources, Scalar, Step
+from dropforge.domain.requests import RunRequest, read_request
+from dropforge.domain.runs import Arrival, Run, Status
+from dropforge.domain.uploads import Upload
+from dropforge.domain.values import digest
+
+BUCKET = "dropforge-test-datasets"
+KEY = "datasets/zoo/birds/train.jsonl"
+EXECUTION = "zoo-birds-0123456789abcdef-1"
+NOW = "2026-01-02T03:04:05.678Z"
+
+
+def row(prompt: str = "2 + 2 =", completion: str = "4") -> bytes:
+    return json.dumps({"prompt": prompt, "completion": completion}).encode()
+
+
+def chat(*turns: tuple[str, str]) -> bytes:
+    messages = [{"role": role, "content": content} for role, content in turns or (("user", "Hi"), ("assistant", "Ho"))]
+    return json.dumps({"messages": messages}).encode()
+
+
+def upload(key: str = KEY, version_id: str = "v1") -> Upload:
+    return Upload(bucket=BUCKET, key=key, version_id=version_id)
+
+
+def file(path: str = "train.jsonl", content: str = "rows", size: int = 4) -> File:
+    return File(path=path, key=f"datasets/zoo/birds/{path}", version_id="v1", bytes=size, sha256=digest(content))
+
+
+def dataset(*files: File, project: str = "zoo", name: str = "birds", drop: Upload | None = None) -> Dataset:
+    files = files or (file(),)
+    return Dataset(
+        project=project,
+        name=name,
+        digest=content_digest(files),
+        kind="sft",
+        rows=4,
+        bytes=sum(f.bytes for f in files),
+        files=files,
+        upload=drop or upload(),
+        report_uri=f"s3://{BUCKET}/datasets/zoo/birds/report.json",
+    )
+
+
+def step(name: str = "train", *arguments: str, minutes: int = 60, accelerators: int = 0) -> Step:
+    return Step(
+        name=name,
+        arguments=arguments or ("train", "--data={dataset}", "--steps={steps}"),
+        resources=Resources(cpu="1", memory="1Gi", accelerators=accelerators),
+        deadline_minutes=minutes,
+    )
+
+
+def recipe(*steps: Step, parameters: dict[str, Parameter] | None = None, description: str = "Test") -> Recipe:
+    return Recipe(
+        name="tiny",
+        description=description,
+        kinds=("sft",),
+        produces="peft",
+        image="tiny-trainer",
+        command=("python", "-m", "tiny"),
+        base_model="acme/tiny",
+        instance_types=("local.cpu",),
+        max_nodes=2,
+        parameters=parameters or PARAMETERS,
+        steps=steps or (step(),),
+        progress=r"step=(?P<done>\d+)/(?P<total>\d+) loss=(?P<loss>\S+)",
+    )
+
+
+PARAMETERS: dict[str, Parameter] = {
+    "steps": Parameter(default=60, minimum=1, maximum=5000),
+    "rate": Parameter(default=0.5, minimum=0.0, maximum=1.0),
+    "rank": Parameter(default=8, choices=(4, 8)),
+    "mode": Parameter(default="lora", choices=("lora", "full")),
+}
+PROJECT = Project(name="zoo", team="vision", cluster="research")
+IMAGE = Image(uri="registry.example/tiny@sha256:" + "a" * 64, inputs="b" * 64)
+CLUSTER = Cluster(
+    name="research",
+    eks_name="research-eks",
+    reader_role="arn:aws:iam::123456789012:role/dropforge-test-research-reader",
+    writer_role="arn:aws:iam::123456789012:role/dropforge-test-research-writer",
+    file_system="fs-0123456789abcdef0",
+    claim="fsx-claim",
+    mount_path="/fsx",
+    scratch_path="/tmp",  # noqa: S108  a path inside the container
+)
+
+
+def request(**parameters: Scalar) -> RunRequest:
+    return read_request({}, {"recipe": "tiny", "parameters": parameters})
+
+
+def planned(
+    *, of: Dataset | None = None, asked: RunRequest | None = None, by: Recipe | None = None, image: Image = IMAGE
+) -> Plan:
+    return plan(of or dataset(), asked or request(), by or recipe(), PROJECT, (CLUSTER, image))
+
+
+def run(status: Status = "running", attempt: int = 1, execution: str = EXECUTION, of: Plan | None = None) -> Run:
+    made = of or planned()
+    return Run(
+        id=made.run_id,
+        identity=made.identity,
+        project=made.project,
+        dataset=made.dataset,
+        dataset_id=made.dataset_id,
+        team=made.team,
+        cluster=made.cluster.name,
+        attempt=attempt,
+        status=status,
+        execution=execution,
+        upload=upload(),
+        recipe=made.recipe,
+        price_usd=made.price_usd,
+        started_at=NOW,
+    )
+
+
+def arrival(execution: str = EXECUTION) -> Arrival:
+    return Arrival(upload=upload(), project="zoo", dataset="birds", execution=execution, status="received", at=NOW)
+
+
+def checkpoint() -> Checkpoint:
+    return Checkpoint(
+        uri="s3://models/runs/zoo/birds-1/1/model/",
+        kind="peft",
+        digest="c" * 64,
+        base_model="acme/tiny",
+        tensors=2,
+        bytes=100,
+        files=2,
+        loss_before=2.5,
+        loss_after=0.5,
+    )
+
+
+def job_failed() -> Failure:
+    return failure("JobFailed", "loss is not a number at step 7", {"job": "birds-1-train"}, ("step=7 loss=nan",))
