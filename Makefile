@@ -9,7 +9,7 @@ export UV_PYTHON_DOWNLOADS := never
 export SAM_CLI_TELEMETRY := 0
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup check test golden docs build lock clean
+.PHONY: help setup demo check test golden docs build lock clean
 
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 12
@@ -28,10 +28,13 @@ $(SAM): requirements/sam.lock $(VENV)/ready
 	$(BIN)/uv pip sync --quiet --python .venv-sam/bin/python requirements/sam.lock
 	@touch $@
 
+demo: $(VENV)/ready ## Drop a dataset on the embedded cloud, get a registered model
+	$(BIN)/dropforge local demo
+
 check: $(VENV)/ready $(SAM) ## Lint, types, import rules, template
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy layers/shared/dropforge
+	$(BIN)/mypy layers/shared/dropforge cli
 	$(BIN)/lint-imports
 	AWS_DEFAULT_REGION=us-east-1 $(SAM) validate --lint
 

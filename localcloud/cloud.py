@@ -99,7 +99,9 @@ class LocalCloud(AbstractContextManager["LocalCloud"]):
             LustreConfiguration={"DeploymentType": "PERSISTENT_2", "PerUnitStorageThroughput": 125},
         )
         identity: str = made["FileSystem"]["FileSystemId"]
-        _until(lambda: fsx.describe_file_systems(FileSystemIds=[identity])["FileSystems"][0]["Lifecycle"] == "AVAILABLE")
+        _until(
+            lambda: fsx.describe_file_systems(FileSystemIds=[identity])["FileSystems"][0]["Lifecycle"] == "AVAILABLE"
+        )
         return identity
 
     def _associate(self) -> None:
@@ -132,7 +134,10 @@ class LocalCloud(AbstractContextManager["LocalCloud"]):
             "mount_path": str(self.fsx),
             "scratch_path": str(scratch.resolve()),
         }
-        image = {"uri": f"{REGISTRY}/{self.image.repository}@{self.image.digest}", "inputs": self.image.digest.partition(":")[2]}
+        image = {
+            "uri": f"{REGISTRY}/{self.image.repository}@{self.image.digest}",
+            "inputs": self.image.digest.partition(":")[2],
+        }
         self._write("clusters", CLUSTER, cluster)
         self._write("projects", PROJECT, {"name": PROJECT, "team": TEAM, "cluster": CLUSTER})
         self._write("images", "cpu-trainer", image)
@@ -155,7 +160,9 @@ def trainer_image() -> Image:
     for path in sorted(TRAINER.rglob("*")):
         if path.is_file() and "__pycache__" not in path.parts:
             sha.update(str(path.relative_to(TRAINER)).encode() + b"\0" + path.read_bytes())
-    return Image(repository=f"dropforge-{ENVIRONMENT}/cpu-trainer", digest=f"sha256:{sha.hexdigest()}", root=TRAINER, env={})
+    return Image(
+        repository=f"dropforge-{ENVIRONMENT}/cpu-trainer", digest=f"sha256:{sha.hexdigest()}", root=TRAINER, env={}
+    )
 
 
 def _until(done: Any, seconds: float = 60.0) -> None:

@@ -5,9 +5,9 @@ Names follow HyperPod task governance. On AWS a platform team makes these once (
 
 from typing import Any
 
+from dropforge import naming
 from kubernetes.client import CoreV1Api, CustomObjectsApi
 
-from dropforge import naming
 from localcloud.kubernetes.cluster import LocalCluster
 
 KUEUE = "kueue.x-k8s.io"

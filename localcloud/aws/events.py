@@ -13,7 +13,6 @@ from typing import Any
 
 from moto.core.exceptions import JsonRESTError
 from moto.events.models import events_backends
-from moto.s3 import notifications
 from moto.scheduler.models import scheduler_backends
 
 from localcloud.aws import schedules
@@ -43,7 +42,6 @@ def install(replacements: Replacements, courier: Courier) -> None:
 
     replacements.replace(f"{_EVENTS}:Rule.send_to_targets", send)
     original_put_targets = replacements.replace(f"{_EVENTS}:Rule.put_targets", put_targets)
-    replacements.replace("moto.s3.notifications:_send_event_bridge_message", _announce_object)
     _check_schedules(replacements, courier)
 
 
@@ -61,27 +59,6 @@ def _delivery(rule: Any, target: dict[str, Any], event: dict[str, Any]) -> Deliv
 def _require_supported(courier: Courier, arn: str) -> None:
     if not courier.supports(arn):
         raise JsonRESTError("ValidationException", f"the local cloud cannot deliver to {arn}")
-
-
-def _announce_object(account_id: str, bucket: Any, event_name: str, key: Any) -> None:
-    """Send an S3 event to the default bus. https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html."""
-    reason = {"CompleteMultipartUpload": "CompleteMultipartUpload", "Post": "POST Object", "Copy": "CopyObject"}
-    thing = {"key": key.name, "size": key.size, "etag": key.etag.strip('"'), "sequencer": f"{uuid.uuid4().hex[:16]}"}
-    if bucket.is_versioned:
-        thing["version-id"] = key.version_id
-    detail = {
-        "version": "0",
-        "bucket": {"name": bucket.name},
-        "object": thing,
-        "request-id": uuid.uuid4().hex[:16].upper(),
-        "requester": account_id,
-        "source-ip-address": "127.0.0.1",
-        "reason": reason.get(event_name.rpartition(":")[2], "PutObject"),
-    }
-    event = new_event(
-        "aws.s3", notifications._detail_type(event_name), detail, [bucket.arn], account_id, bucket.region_name
-    )
-    announce(event)
 
 
 def announce(event: dict[str, Any]) -> None:

@@ -29,6 +29,7 @@ from localcloud.aws import (
     sdk_tasks,
     seams,
     stepfunctions,
+    storage_events,
     triggers,
 )
 from localcloud.aws.clock import Clock
@@ -122,6 +123,7 @@ class LocalAws(AbstractContextManager["LocalAws"]):
         sdk_tasks.install(replacements)
         stepfunctions.install(replacements, self.announce)
         events.install(replacements, self._courier)
+        storage_events.install(replacements)
         triggers.install(replacements, self._courier, self.clock)
         queues.install(replacements)
         policies.install(replacements)

@@ -116,8 +116,9 @@ class Api:
 
     def _keep(self, place: Place, old: Object, new: Object, options: Options) -> Object:
         resource, metadata = place.resource, new["metadata"]
-        if not metadata["managedFields"]:
-            del metadata["managedFields"]
+        for key in ("managedFields", "finalizers", "ownerReferences"):
+            if not metadata.get(key):
+                metadata.pop(key, None)
         metadata["resourceVersion"] = old["metadata"]["resourceVersion"]
         if resource.counts_generations and not place.subresource and _content(new) != _content(old):
             metadata["generation"] = old["metadata"].get("generation", 0) + 1

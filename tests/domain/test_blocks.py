@@ -5,11 +5,11 @@ import hashlib
 import zlib
 
 import pytest
+from dropforge.domain import blocks, rows
+from dropforge.domain.blocks import CorruptStreamError, Hashed, gunzip
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dropforge.domain import blocks, rows
-from dropforge.domain.blocks import CorruptStreamError, Hashed, gunzip
 from tests.builders import row
 
 

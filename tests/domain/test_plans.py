@@ -3,13 +3,13 @@
 import json
 
 import pytest
-
 from dropforge.domain import prices
 from dropforge.domain.clusters import Image
 from dropforge.domain.plans import QUEUE_CEILING_HOURS, Plan, fill
 from dropforge.domain.requests import read_request
 from dropforge.domain.uploads import RunBlock
 from dropforge.errors import Problem
+
 from tests.builders import dataset, file, planned, recipe, request, step, upload
 
 

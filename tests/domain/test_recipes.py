@@ -3,10 +3,10 @@
 import math
 
 import pytest
-from pydantic import ValidationError
-
 from dropforge.domain.recipes import MAX_STEPS, Parameter, Scalar, resolve, unknown
 from dropforge.errors import InvalidInput
+from pydantic import ValidationError
+
 from tests.builders import recipe, step
 
 

@@ -1,12 +1,11 @@
 """Run requests: defaults below, the user's keys above, and a mistake that names the nearest right key."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-
 from dropforge.domain.requests import RunRequest, merge, read_request
 from dropforge.domain.uploads import RunBlock
 from dropforge.errors import InvalidInput
+from hypothesis import given
+from hypothesis import strategies as st
 
 
 def refusal(own: RunBlock) -> str:

@@ -3,11 +3,11 @@
 from itertools import pairwise
 
 import pytest
+from dropforge.domain import rows
+from dropforge.domain.reports import FIRST, Report
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dropforge.domain import rows
-from dropforge.domain.reports import FIRST, Report
 from tests.builders import chat, row
 
 FAULTS = {
@@ -132,7 +132,7 @@ def test_a_row_nested_too_deeply_is_broken_and_not_a_crash():
     assert check(b'{"prompt": ' + b"[" * 100_000 + b"\n").counts == {"BrokenJson": 1}
 
 
-def test_duplicate_text_in_many_rows_keeps_memory_of_the_first_twenty_faults_and_counts_all():
+def test_only_the_first_twenty_faults_of_a_kind_are_kept_and_all_are_counted():
     report = check(lines(*[b"broken"] * 50))
     assert report.counts == {"BrokenJson": 50}
     assert [fault.line for fault in report.faults] == list(range(1, FIRST + 1))

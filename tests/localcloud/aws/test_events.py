@@ -74,7 +74,8 @@ def test_an_upload_is_announced_with_an_identity_a_time_and_a_version(aws: Local
     uploads_to(aws, "announced", arn)
     version = s3.put_object(Bucket="announced", Key="a b.csv", Body=b"xyz")["VersionId"]
     s3.put_object(Bucket="announced", Key="second", Body=b"x")
-    received = eventually(lambda: (got.extend(messages(url, 1)) or len(got) == 2) and got, 10) if (got := []) == [] else []
+    received: list[dict[str, Any]] = []
+    eventually(lambda: received.extend(messages(url, 1)) or len(received) == 2)
     events = {body(m)["detail"]["object"]["key"]: body(m) for m in received}
     assert events["a b.csv"]["detail"]["object"]["version-id"] == version
     assert events["a b.csv"]["detail"]["object"]["size"] == 3
@@ -92,6 +93,16 @@ def test_a_multipart_upload_is_announced_once(aws: LocalAws, queue: Queue, messa
     done = s3.complete_multipart_upload(Bucket="in-parts", Key="big", UploadId=upload, MultipartUpload=parts)
     received = [*messages(url), *messages(url, 0.5)]
     assert [body(m)["detail"]["object"]["version-id"] for m in received] == [done["VersionId"]]
+
+
+def test_a_copy_is_announced_once(aws: LocalAws, queue: Queue, messages: Messages) -> None:
+    url, arn = queue("copies")
+    s3 = bucket(aws, "copied")
+    s3.put_object(Bucket="copied", Key="from", Body=b"x", Tagging="a=b")
+    uploads_to(aws, "copied", arn)
+    s3.copy_object(Bucket="copied", Key="to", CopySource={"Bucket": "copied", "Key": "from"})
+    received = [*messages(url), *messages(url, 0.5)]
+    assert [body(m)["detail"]["reason"] for m in received] == ["CopyObject"]
 
 
 def test_versions_and_ranges_are_read_through_the_front(aws: LocalAws) -> None:

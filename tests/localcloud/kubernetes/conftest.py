@@ -219,4 +219,3 @@ def team(cluster: LocalCluster) -> Team:
     made = Team(cluster, name)
     made.core.create_namespace({"metadata": {"name": name}})
     return made
-

@@ -128,7 +128,12 @@ def test_a_collection_is_deleted_by_label(probe):
 
 def test_what_an_object_owns_goes_with_it(probe, eventually):
     owner = config_map(probe, "owner")
-    reference = {"apiVersion": "v1", "kind": "ConfigMap", "name": "owner", "uid": probe.get(owner).body["metadata"]["uid"]}
+    reference = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "name": "owner",
+        "uid": probe.get(owner).body["metadata"]["uid"],
+    }
     owned = config_map(probe, "owned", ownerReferences=[reference])
     probe.call("DELETE", owner)
     eventually(lambda: probe.get(owned).code == 404)
@@ -136,7 +141,12 @@ def test_what_an_object_owns_goes_with_it(probe, eventually):
 
 def test_an_orphan_stays_without_its_owner(probe, eventually):
     owner = config_map(probe, "owner")
-    reference = {"apiVersion": "v1", "kind": "ConfigMap", "name": "owner", "uid": probe.get(owner).body["metadata"]["uid"]}
+    reference = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "name": "owner",
+        "uid": probe.get(owner).body["metadata"]["uid"],
+    }
     owned = config_map(probe, "owned", ownerReferences=[reference])
     probe.call("DELETE", f"{owner}?propagationPolicy=Orphan")
     eventually(lambda: probe.get(owner).code == 404)

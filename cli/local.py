@@ -1,0 +1,85 @@
+"""`dropforge local`: the embedded cloud, for trying and for tests."""
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+local = typer.Typer(no_args_is_help=True)
+console = Console()
+
+EMULATED = (
+    "Emulated here: AWS (moto behind our own front), FSx for Lustre (a folder), EKS and Kueue (a small API of our own). "
+    "Real: the template, the state machine, every function, and the training. See docs/local-cloud.md."
+)
+Folder = Annotated[Path, typer.Option(help="Where its files go.")]
+Speed = Annotated[float, typer.Option(min=1, help="Divides waits and schedules, never time-outs.")]
+
+
+@local.command()
+def up(
+    folder: Folder = Path(".dropforge/local"),
+    speed: Speed = 60,
+    port: Annotated[int, typer.Option(help="Port of the endpoint; 0 takes a free one.")] = 4566,
+) -> None:
+    """Start the embedded cloud and keep it up until Ctrl-C."""
+    from localcloud.cloud import PROJECT, LocalCloud  # noqa: PLC0415  slow to import
+
+    console.print(EMULATED, highlight=False)
+    with LocalCloud(_fresh(folder), speed=speed, port=port) as cloud:
+        console.print("\nIn another terminal:", highlight=False)
+        for name, value in variables(cloud.endpoint).items():
+            console.print(f"  export {name}={value}", highlight=False, soft_wrap=True)
+        console.print(f"  dropforge drop examples/greetings/train.jsonl --project {PROJECT} --wait", highlight=False)
+        console.print("\nCtrl-C stops it.", highlight=False)
+        try:
+            threading.Event().wait()
+        except KeyboardInterrupt:
+            console.print("stopping")
+
+
+@local.command()
+def demo(folder: Folder = Path(".dropforge/demo"), speed: Speed = 60) -> None:
+    """Drop a sample dataset on the embedded cloud and follow it to a registered model."""
+    from localcloud.cloud import PROJECT, ROOT, LocalCloud  # noqa: PLC0415
+
+    console.print(EMULATED, highlight=False)
+    began = time.monotonic()
+    with LocalCloud(_fresh(folder), speed=speed) as cloud:
+        console.print(
+            f"\nThe cloud is up after {time.monotonic() - began:.1f} s. Dropping examples/greetings/train.jsonl.\n",
+            highlight=False,
+        )
+        sample = str(ROOT / "examples" / "greetings" / "train.jsonl")
+        command = [sys.executable, "-m", "cli", "drop", sample, "--project", PROJECT, "--wait"]
+        done = subprocess.run(command, env={**os.environ, **variables(cloud.endpoint)}, check=False)
+        fsx = cloud.fsx
+    models = sorted(fsx.glob("runs/*/*/*/model"))
+    for model in models:
+        console.print(f"  {'artefacts:':12} {model}", highlight=False, soft_wrap=True)
+    console.print(f"\n{time.monotonic() - began:.1f} s in all.", highlight=False)
+    raise typer.Exit(done.returncode if models else 1)
+
+
+def variables(endpoint: str) -> dict[str, str]:
+    """Return the environment that makes any AWS client talk to the embedded cloud."""
+    return {
+        "AWS_ENDPOINT_URL": endpoint,
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ACCESS_KEY_ID": "local",
+        "AWS_SECRET_ACCESS_KEY": "local",
+        "DROPFORGE_ENVIRONMENT": "dev",
+    }
+
+
+def _fresh(folder: Path) -> Path:
+    """Return a new folder below `folder`: what an earlier run left is never touched."""
+    made = folder.resolve() / time.strftime("%Y%m%d-%H%M%S")
+    made.mkdir(parents=True, exist_ok=True)
+    return made

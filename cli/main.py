@@ -1,0 +1,148 @@
+"""The `dropforge` command."""
+
+import re
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+import yaml
+from dropforge.domain.journeys import Journey
+from dropforge.domain.uploads import RunBlock
+from rich.console import Console
+
+from cli import deployment, show
+from cli.local import local
+
+app = typer.Typer(
+    no_args_is_help=True, help="Drop a dataset in S3, get a registered model.", pretty_exceptions_enable=False
+)
+app.add_typer(local, name="local", help="The embedded cloud: no AWS account, no Docker.")
+console = Console()
+errors = Console(stderr=True)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+
+
+@app.command()
+def drop(
+    path: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A .jsonl or .jsonl.gz file.")],
+    project: Annotated[str, typer.Option(help="The project that owns the dataset.")],
+    dataset: Annotated[str, typer.Option(help="The dataset's name; by default the file's folder or name.")] = "",
+    run: Annotated[Path | None, typer.Option(exists=True, dir_okay=False, help="A run request (run.yaml).")] = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Follow the run to its end.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Upload a dataset; the run starts by itself."""
+    name = dataset or _dataset_name(path)
+    upload, execution = deployment.drop(path, project, name, _request(run))
+    if not as_json:
+        console.print(
+            f"dropped s3://{upload.bucket}/{upload.key}\n  follow it: dropforge status {execution}", highlight=False
+        )
+    if wait:
+        _finish(execution, as_json=as_json)
+    elif as_json:
+        console.print_json(data={"upload": upload.model_dump(), "execution": execution})
+
+
+@app.command()
+def status(
+    reference: Annotated[str, typer.Argument(help="A run id, an upload id or the name that `drop` printed.")],
+    wait: Annotated[bool, typer.Option("--wait", help="Follow it to its end.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Say where a run is, why, and what it has made."""
+    if wait:
+        _finish(reference, as_json=as_json)
+        return
+    journey = deployment.describe(reference)
+    if as_json:
+        console.print_json(journey.model_dump_json())
+    else:
+        console.print(show.picture(journey))
+        _print_end(journey)
+    _exit(journey)
+
+
+def _finish(reference: str, *, as_json: bool) -> None:
+    quiet = Console(file=sys.stderr, quiet=True) if as_json else console
+    journey = show.follow(quiet, _until_over(reference))
+    if as_json:
+        console.print_json(journey.model_dump_json())
+    else:
+        _print_end(journey)
+    _exit(journey)
+
+
+def _until_over(reference: str, pace: float = 0.5) -> Iterator[Journey]:
+    """Yield a journey's states until it is over; a drop that nobody has heard of yet is waited for."""
+    patience = time.monotonic() + 60
+    while True:
+        try:
+            journey = deployment.describe(reference)
+        except deployment.RefusedError as refused:
+            if refused.failure.code != "RunNotFound" or time.monotonic() > patience:
+                raise
+        else:
+            yield journey
+            if journey.status in show.OVER and not _still_writing(journey):
+                return
+        time.sleep(pace)
+
+
+def _still_writing(journey: Journey) -> bool:
+    """A failed execution is reported a moment after it has ended."""
+    return journey.status != "SUCCEEDED" and journey.run is not None and journey.run.status == "running"
+
+
+def _print_end(journey: Journey) -> None:
+    if journey.failure is not None:
+        show.print_failure(console, journey.failure)
+    elif journey.status == "SUCCEEDED" and journey.result is not None:
+        for key in ("arn", "uri", "kind", "base_model", "loss_before", "loss_after"):
+            if journey.result.get(key) not in (None, ""):
+                console.print(f"  {key + ':':12} {journey.result[key]}", highlight=False, soft_wrap=True)
+
+
+def _exit(journey: Journey) -> None:
+    if journey.failure is not None or journey.status in ("FAILED", "TIMED_OUT", "ABORTED"):
+        raise typer.Exit(1)
+
+
+def _dataset_name(path: Path) -> str:
+    """Return a dataset's name: the file's own, or its folder's when it is only called train."""
+    stem = path.name.partition(".")[0]
+    source = path.resolve().parent.name if stem == "train" else stem
+    return re.sub(r"[^a-z0-9]+", "-", source.lower()).strip("-")[:30].strip("-") or "dataset"
+
+
+def _request(path: Path | None) -> RunBlock:
+    if path is None:
+        return {}
+    try:
+        parsed = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except yaml.YAMLError as error:
+        raise typer.BadParameter(f"{path} is not YAML: {error}") from error
+    if not isinstance(parsed, dict):
+        raise typer.BadParameter(f"{path} must hold keys and values.")
+    return parsed
+
+
+def main() -> None:
+    """Run the command; a mistake of the user's ends in its own words, never in a stack trace."""
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415  slow to import
+
+    try:
+        app()
+    except deployment.RefusedError as refused:
+        show.print_failure(errors, refused.failure)
+        sys.exit(1)
+    except (BotoCoreError, ClientError) as error:
+        errors.print(f"AWS: {error}", highlight=False)
+        errors.print(
+            "  what to do:  check the region, the credentials and DROPFORGE_ENVIRONMENT; see README.md", highlight=False
+        )
+        sys.exit(1)

@@ -1,0 +1,110 @@
+"""What people see of a journey: a table that redraws itself on a terminal, one line per change elsewhere."""
+
+import time
+from collections.abc import Iterator
+
+from dropforge.domain.failures import Failure
+from dropforge.domain.journeys import Journey, Stage
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+MARKS = {"waiting": ("·", "dim"), "running": ("▶", "cyan"), "succeeded": ("✓", "green"), "failed": ("✗", "red")}
+BARS = "▁▂▃▄▅▆▇█"
+OVER = ("SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED")
+
+
+def follow(console: Console, journeys: Iterator[Journey]) -> Journey:
+    """Show a journey until it is over and return its last state."""
+    return _follow_live(console, journeys) if console.is_terminal else _follow_lines(console, journeys)
+
+
+def _follow_live(console: Console, journeys: Iterator[Journey]) -> Journey:
+    last: Journey | None = None
+    with Live(console=console, refresh_per_second=4) as live:
+        for last in journeys:
+            live.update(picture(last))
+    assert last is not None  # noqa: S101  a journey has at least one state
+    return last
+
+
+def _follow_lines(console: Console, journeys: Iterator[Journey]) -> Journey:
+    seen: set[str] = set()
+    last: Journey | None = None
+    for last in journeys:
+        for line in lines(last):
+            if line not in seen:
+                seen.add(line)
+                console.print(line, highlight=False, soft_wrap=True)
+    assert last is not None  # noqa: S101
+    return last
+
+
+def picture(journey: Journey) -> Group:
+    """Return a journey as a table with the running job below it."""
+    table = Table(box=None, padding=(0, 1), show_header=False)
+    for stage in journey.stages:
+        mark, style = MARKS[stage.status]
+        table.add_row(Text(mark, style), Text(stage.name, style), Text(_took(stage), "dim"))
+    return Group(Text(title(journey), "bold"), table, Text(job_line(journey)))
+
+
+def lines(journey: Journey) -> list[str]:
+    """Return a journey as lines, each of which changes only when something happens."""
+    found = [
+        f"{s.name}: {s.status}{_took(s) and ' in ' + _took(s)}"
+        for s in journey.stages
+        if s.status in ("succeeded", "failed")
+    ]
+    job = job_line(journey)
+    return [*found, *([job] if job else [])]
+
+
+def title(journey: Journey) -> str:
+    """Return the journey's name: the run once it is known, the execution before."""
+    return f"run {journey.run.id}, attempt {journey.run.attempt}" if journey.run else f"drop {journey.execution}"
+
+
+def job_line(journey: Journey) -> str:
+    """Return what the current job does, with its loss as a small curve."""
+    progress = journey.progress
+    if progress is None or journey.status in OVER:
+        return ""
+    parts = [f"job {progress.step}: {progress.phase}"]
+    if progress.reason:
+        parts.append(progress.reason)
+    if progress.done is not None:
+        parts.append(f"step {progress.done}/{progress.total}")
+    if progress.loss is not None:
+        parts.append(f"loss {progress.loss:.4f} {sparkline(progress.losses)}")
+    return "  " + ", ".join(parts)
+
+
+def sparkline(values: tuple[float, ...]) -> str:
+    """Return numbers as a line of bars, lowest to highest."""
+    if len(values) < 2:
+        return ""
+    low, high = min(values), max(values)
+    span = (high - low) or 1.0
+    return "".join(BARS[round((value - low) / span * (len(BARS) - 1))] for value in values[-30:])
+
+
+def print_failure(console: Console, found: Failure) -> None:
+    """Say what, why, whose move and what to do, then the last lines of the job's log."""
+    console.print(Text(f"{found.code}: {found.what}", "bold red"))
+    for name, text in (("why", found.why), ("whose move", found.whose), ("what to do", found.next)):
+        console.print(f"  {name + ':':12} {text}", highlight=False, soft_wrap=True)
+    for key, value in found.evidence.items():
+        if value not in (None, "", []):
+            console.print(f"  {key + ':':12} {value}", highlight=False, soft_wrap=True)
+    if found.log:
+        console.print(f"  last lines of the log ({len(found.log)}):")
+        for line in found.log[-20:]:
+            console.print(f"    {line}", highlight=False, soft_wrap=True, markup=False)
+
+
+def _took(stage: Stage) -> str:
+    if stage.started is None:
+        return ""
+    return f"{(stage.ended or time.time()) - stage.started:.1f} s"

@@ -1,0 +1,224 @@
+"""Checkpoints: a whole one is opened, a broken one is refused naming the file or tensor."""
+
+import hashlib
+import json
+import struct
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from dropforge.domain.checkpoints import MANIFEST, MARKER, Checkpoint, verify
+from dropforge.errors import WorkloadFailed
+
+ADAPTER, CONFIG, FULL, INDEX = (
+    "adapter_model.safetensors",
+    "adapter_config.json",
+    "model.safetensors",
+    "model.safetensors.index.json",
+)
+LAYER = "model.layers.0.self_attn.q_proj"
+Tensors = dict[str, tuple[str, list[int], bytes]]
+PAIR: Tensors = {
+    f"{LAYER}.lora_A.weight": ("F32", [2, 3], bytes(24)),
+    f"{LAYER}.lora_B.weight": ("F32", [3, 2], bytes(24)),
+}
+WEIGHTS: Tensors = {"a": ("BF16", [2, 2], bytes(8)), "b": ("F32", [], bytes(4))}
+
+
+def safetensors(tensors: Tensors) -> bytes:
+    header: dict[str, Any] = {"__metadata__": {"format": "pt"}}
+    at = 0
+    for name, (dtype, shape, content) in tensors.items():
+        header[name] = {"dtype": dtype, "shape": shape, "data_offsets": [at, at + len(content)]}
+        at += len(content)
+    return with_header(header, b"".join(content for _, _, content in tensors.values()))
+
+
+def with_header(header: object, content: bytes) -> bytes:
+    text = header if isinstance(header, bytes) else json.dumps(header).encode()
+    return struct.pack("<Q", len(text)) + text + content
+
+
+class Folder:
+    """A checkpoint in memory, sealed the way the trainer seals one on disk."""
+
+    def __init__(self, kind: str, files: dict[str, bytes]) -> None:
+        self.files = dict(files)
+        self.manifest: dict[str, Any] = {
+            "kind": kind,
+            "step": 60,
+            "base": "acme/tiny",
+            "loss_before": 2.5,
+            "loss_after": 0.5,
+        }
+        self.listed = sorted(files)
+
+    def seal(self) -> None:
+        lines = [
+            {"path": p, "bytes": len(self.files[p]), "sha256": hashlib.sha256(self.files[p]).hexdigest()}
+            for p in self.listed
+        ]
+        self.files[MANIFEST] = json.dumps({**self.manifest, "files": lines}).encode()
+        self.files[MARKER] = json.dumps({"manifest_sha256": self.digest}).encode()
+
+    @property
+    def digest(self) -> str:
+        return hashlib.sha256(self.files[MANIFEST]).hexdigest()
+
+    def verify(self, expected: str | None = None) -> Checkpoint:
+        sizes = {path: len(content) for path, content in self.files.items()}
+        return verify("s3://m/x/", sizes, lambda path, at, n: self.files[path][at : at + n], expected)
+
+
+def adapter() -> Folder:
+    config = {"r": 2, "base_model_name_or_path": "acme/tiny", "target_modules": ["q_proj"], "lora_alpha": 4}
+    return Folder("peft", {ADAPTER: safetensors(PAIR), CONFIG: json.dumps(config).encode()})
+
+
+def full() -> Folder:
+    return Folder("hf", {FULL: safetensors(WEIGHTS), "config.json": b'{"model_type": "llama"}'})
+
+
+def sharded() -> Folder:
+    names = {"a": "model-1.safetensors", "b": "model-2.safetensors"}
+    shards = {file: safetensors({name: WEIGHTS[name]}) for name, file in names.items()}
+    return Folder("hf", {**shards, "config.json": b"{}", INDEX: json.dumps({"weight_map": names}).encode()})
+
+
+def sealed(folder: Folder) -> Folder:
+    folder.seal()
+    return folder
+
+
+@pytest.mark.parametrize(("make", "kind"), [(adapter, "peft"), (full, "hf"), (sharded, "hf")])
+def test_a_whole_checkpoint_is_opened_and_counted(make: Callable[[], Folder], kind: str):
+    folder = sealed(make())
+    found = folder.verify()
+    assert (found.kind, found.tensors, found.files) == (kind, 2, len(folder.listed))
+    assert found.bytes == sum(len(folder.files[path]) for path in folder.listed)
+    assert (found.digest, found.base_model) == (folder.digest, "acme/tiny")
+    assert (found.loss_before, found.loss_after) == (2.5, 0.5)
+
+
+def test_files_beside_the_weights_may_lie_unlisted():
+    folder = sealed(adapter())
+    folder.files["loss.jsonl"] = b"{}"
+    assert folder.verify().files == 2
+
+
+def test_the_digest_that_the_verify_job_read_must_be_the_one_that_arrived():
+    folder = sealed(adapter())
+    assert folder.verify(folder.digest).digest == folder.digest
+    with pytest.raises(WorkloadFailed, match="verify job read 000000000000"):
+        folder.verify("0" * 64)
+
+
+def change(make: Callable[[], Folder], path: str, content: object) -> Folder:
+    """A checkpoint that was sealed with this content: the fault is in the file itself."""
+    folder = make()
+    folder.files[path] = content if isinstance(content, bytes) else json.dumps(content).encode()
+    return sealed(folder)
+
+
+def damage(make: Callable[[], Folder], path: str, content: bytes | None) -> Folder:
+    """A checkpoint that was sealed and then lost or changed a file."""
+    folder = sealed(make())
+    if content is None:
+        del folder.files[path]
+    else:
+        folder.files[path] = content
+    return folder
+
+
+def listing(make: Callable[[], Folder], *without: str, **manifest: object) -> Folder:
+    folder = make()
+    folder.listed = [path for path in folder.listed if path not in without]
+    folder.manifest |= manifest
+    return sealed(folder)
+
+
+def adapter_with(tensors: Tensors) -> Folder:
+    return change(adapter, ADAPTER, safetensors(tensors))
+
+
+def config_with(**fields: object) -> Folder:
+    config = {"r": 2, "base_model_name_or_path": "acme/tiny", "target_modules": ["q_proj"]}
+    return change(adapter, CONFIG, {**config, **fields})
+
+
+def header_with(content: bytes = b"", **fields: object) -> Folder:
+    entry = {"dtype": "F32", "shape": [1], "data_offsets": [0, 4], **fields}
+    return change(full, FULL, with_header({"w": entry}, content or bytes(4)))
+
+
+A, B = PAIR
+FAULTS = {
+    "the marker is missing": (damage(adapter, MARKER, None), "`_SUCCESS.json` is missing"),
+    "the manifest is missing": (damage(adapter, MANIFEST, None), "`manifest.json` is missing"),
+    "the manifest changed after the marker": (damage(adapter, MANIFEST, b"{}"), "names another manifest"),
+    "the marker is not JSON": (damage(adapter, MARKER, b"done"), "`_SUCCESS.json` is not JSON"),
+    "the marker is a list": (damage(adapter, MARKER, b"[]"), "not a JSON object"),
+    "a listed file is missing": (damage(adapter, ADAPTER, None), f"`{ADAPTER}` is listed in manifest.json and missing"),
+    "a listed file is cut short": (damage(adapter, ADAPTER, b"x" * 10), "has 10 bytes, manifest.json says"),
+    "weights lie unlisted": (damage(adapter, "extra.safetensors", b"x"), "`extra.safetensors` is not listed"),
+    "the manifest lists nothing": (listing(adapter, ADAPTER, CONFIG), "manifest.json cannot be read"),
+    "the kind is unknown": (listing(adapter, kind="gguf"), "manifest.json cannot be read"),
+    "the loss is not a number": (listing(adapter, loss_after=float("nan")), "finite number"),
+    "the configuration is unlisted": (listing(adapter, CONFIG), f"`{CONFIG}` is missing, or not listed"),
+    "the file is too short for a header": (change(full, FULL, b"1234567"), "too short for safetensors"),
+    "the header is longer than the file": (change(full, FULL, struct.pack("<Q", 99) + b"{}"), "claims 99 bytes"),
+    "the header is not JSON": (change(full, FULL, with_header(b"{nope", b"")), "is not JSON"),
+    "the header is nested without end": (change(full, FULL, with_header(b"[" * 100_000, b"")), "is not JSON"),
+    "an entry lacks its shape": (change(full, FULL, with_header({"w": {"dtype": "F32"}}, b"")), "entry cannot be read"),
+    "the type is unknown": (header_with(dtype="F12"), "unknown type F12"),
+    "a shape is negative": (header_with(shape=[-1, -1]), "entry cannot be read"),
+    "a tensor is larger than its place": (header_with(shape=[2]), "lies at 0-4, expected 0-8"),
+    "a tensor begins late": (header_with(b"12345678", data_offsets=[4, 8]), "lies at 4-8, expected 0-4"),
+    "bytes are left over": (header_with(b"123456"), "tensors end at 4, the file at 6"),
+    "the last tensor is cut": (header_with(b"12"), "tensors end at 4, the file at 2"),
+    "an adapter holds no tensor": (adapter_with({}), "holds no tensor"),
+    "half of a pair is missing": (adapter_with({A: PAIR[A]}), f"Tensor `{A}` has no `{B}`"),
+    "a rank differs": (
+        adapter_with({A: ("F32", [4, 3], bytes(48)), B: PAIR[B]}),
+        f"`{A}` has rank 4, adapter_config.json says 2",
+    ),
+    "a vector is no factor": (adapter_with({A: ("F32", [2], bytes(8)), B: PAIR[B]}), "has rank 0"),
+    "a tensor is not LoRA": (adapter_with({**PAIR, "embed": ("F32", [1], bytes(4))}), "`embed` is not part of a LoRA"),
+    "a module is not a target": (config_with(target_modules=["v_proj"]), "belongs to no module"),
+    "no base model is named": (config_with(base_model_name_or_path=""), "base_model_name_or_path"),
+    "the rank is zero": (config_with(r=0), "greater than 0"),
+    "the adapter's configuration is not JSON": (change(adapter, CONFIG, b"r: 2"), f"`{CONFIG}` is not JSON"),
+    "the model's configuration is missing": (listing(full, "config.json"), "`config.json` is missing"),
+    "the model holds no tensor": (change(full, FULL, safetensors({})), "holds no tensor"),
+    "the index cannot be read": (change(sharded, INDEX, {"map": {}}), f"`{INDEX}` cannot be read"),
+    "the index names a tensor elsewhere": (
+        change(sharded, INDEX, {"weight_map": {"a": "model-2.safetensors", "b": "model-2.safetensors"}}),
+        "`a` is not in `model-2.safetensors`",
+    ),
+    "the index forgets a tensor": (
+        change(sharded, INDEX, {"weight_map": {"a": "model-1.safetensors"}}),
+        "`b` is not in the index",
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_checkpoint_is_refused_when(fault: str):
+    folder, why = FAULTS[fault]
+    with pytest.raises(WorkloadFailed) as raised:
+        folder.verify()
+    assert raised.value.failure.code == "CheckpointRejected"
+    assert why in raised.value.failure.why
+    assert raised.value.failure.evidence["file"]
+
+
+def test_only_headers_and_small_files_are_read():
+    folder = sealed(change(full, FULL, safetensors({"big": ("U8", [1_000_000], bytes(1_000_000))})))
+    read: list[int] = []
+
+    def reading(path: str, at: int, length: int) -> bytes:
+        read.append(length)
+        return folder.files[path][at : at + length]
+
+    verify("s3://m/x/", {path: len(content) for path, content in folder.files.items()}, reading, None)
+    assert sum(read) < 2_000
