@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 import yaml
 from dropforge.domain.journeys import Journey
+from dropforge.domain.runs import Run
 from dropforge.domain.uploads import RunBlock
 from rich.console import Console
 
@@ -101,10 +102,19 @@ def _still_writing(journey: Journey) -> bool:
 def _print_end(journey: Journey) -> None:
     if journey.failure is not None:
         show.print_failure(console, journey.failure)
+    elif journey.result is not None and journey.result.get("joined"):
+        _print_joined(journey.result)
     elif journey.status == "SUCCEEDED" and journey.result is not None:
         for key in ("arn", "uri", "kind", "base_model", "loss_before", "loss_after"):
             if journey.result.get(key) not in (None, ""):
                 console.print(f"  {key + ':':12} {journey.result[key]}", highlight=False, soft_wrap=True)
+
+
+def _print_joined(admission: dict[str, object]) -> None:
+    run = Run.model_validate(admission["run"])
+    console.print(f"  the same content has run {run.id} already ({run.status})", highlight=False, soft_wrap=True)
+    if run.model_arn:
+        console.print(f"  {'arn:':12} {run.model_arn}", highlight=False, soft_wrap=True)
 
 
 def _exit(journey: Journey) -> None:

@@ -59,7 +59,6 @@ def _model(resource_type: ResourceType) -> type:
     """A class by which moto creates resources of one type."""
 
     def create(
-        cls: type,
         resource_name: str,
         cloudformation_json: dict[str, Any],
         account_id: str,
@@ -80,8 +79,8 @@ def _model(resource_type: ResourceType) -> type:
         "__module__": "localcloud.aws.cloudformation",
         "cloudformation_name_type": staticmethod(lambda: resource_type.name_property),
         "cloudformation_type": staticmethod(lambda: resource_type.name),
-        "has_cfn_attr": classmethod(lambda cls, attribute: True),
-        "create_from_cloudformation_json": classmethod(create),
+        "has_cfn_attr": staticmethod(lambda attribute: True),
+        "create_from_cloudformation_json": staticmethod(create),
     }
     return type(resource_type.name.replace("::", ""), (CloudFormationModel,), members)
 

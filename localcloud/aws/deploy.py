@@ -13,13 +13,12 @@ import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import boto3
 from botocore.exceptions import ClientError
 from samtranslator.parser.parser import Parser
 from samtranslator.translator.translator import Translator
 from samtranslator.yaml_helper import yaml_parse
 
-from localcloud.aws import cloudformation
+from localcloud.aws import cloudformation, sessions
 from localcloud.aws.errors import StackFailed
 
 if TYPE_CHECKING:
@@ -98,8 +97,7 @@ def _zip_of(files: dict[str, bytes]) -> bytes:
 
 def _transform(template: dict[str, Any], parameters: dict[str, str], region: str) -> dict[str, Any]:
     """What CloudFormation's serverless transform does, without asking any service."""
-    session = boto3.session.Session(aws_access_key_id="local", aws_secret_access_key="local", region_name=region)
-    translator = Translator({}, Parser(), boto_session=session)
+    translator = Translator({}, Parser(), boto_session=sessions.isolated(region))
     defaults = {name: str(p["Default"]) for name, p in template.get("Parameters", {}).items() if "Default" in p}
     try:
         translated: dict[str, Any] = translator.translate(template, parameter_values=defaults | parameters)

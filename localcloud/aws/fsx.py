@@ -7,7 +7,6 @@ import shutil
 import threading
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,37 +15,20 @@ from localcloud.aws.clock import Clock
 from localcloud.aws.delivery import Courier
 from localcloud.aws.errors import AwsError
 from localcloud.aws.front import operation
-from localcloud.aws.fsx_tasks import ACTIVE, Association, Mount, Task, Tasks
+from localcloud.aws.fsx_mount import Association, Mount
+from localcloud.aws.fsx_resources import (
+    ASSOCIATION_FILTERS,
+    TASK_FILTERS,
+    Resource,
+    filtered,
+    require_room,
+)
+from localcloud.aws.fsx_tasks import ACTIVE, Task, Tasks
 from localcloud.aws.paging import page
 
 FILE_SYSTEM_SECONDS = 300
 ASSOCIATION_SECONDS = 60
-DELETION_SECONDS = 60
-MAX_ASSOCIATIONS = 8
 _ARN = "arn:aws:fsx:us-east-1:123456789012"
-
-
-@dataclass
-class _Resource:
-    """What a file system and an association have in common: an answer, a birth, perhaps a death, in cloud seconds."""
-
-    answer: dict[str, Any]
-    born: float
-    matures_after: float
-    dying_since: float | None = None
-
-    def lifecycle(self, now: float) -> str:
-        if self.dying_since is not None:
-            return "DELETING"
-        return "AVAILABLE" if now - self.born >= self.matures_after else "CREATING"
-
-    def gone(self, now: float) -> bool:
-        return self.dying_since is not None and now - self.dying_since >= DELETION_SECONDS
-
-
-@dataclass
-class _FileSystem(_Resource):
-    mount: Mount = field(default_factory=lambda: Mount(Path()))
 
 
 class FakeFsx:
@@ -56,14 +38,15 @@ class FakeFsx:
         self._root = root
         self._clock = clock
         self._lock = threading.RLock()
-        self._file_systems: dict[str, _FileSystem] = {}
-        self._associations: dict[str, _Resource] = {}
+        self._file_systems: dict[str, Resource] = {}
+        self._mounts: dict[str, Mount] = {}
+        self._associations: dict[str, Resource] = {}
         self._requests: dict[tuple[str, str], tuple[dict[str, Any], dict[str, Any]]] = {}
         self._tasks = Tasks(clock, client, courier)
 
     def folder(self, file_system_id: str) -> Path:
         """The folder of a file system; KeyError when there is none."""
-        return self._file_systems[file_system_id].mount.folder
+        return self._mounts[file_system_id].folder
 
     def fail_tasks(self, message: str, times: int) -> None:
         """The next tasks end FAILED with `message`."""
@@ -88,13 +71,13 @@ class FakeFsx:
                 )
             return answer
 
-    def _file_system(self, identity: str) -> _FileSystem:
+    def _file_system(self, identity: str) -> Resource:
         found = self._file_systems.get(identity)
         if found is None or found.gone(self._clock.elapsed()):
             raise AwsError("FileSystemNotFound", f"File system '{identity}' does not exist.")
         return found
 
-    def _current(self, resource: _Resource) -> dict[str, Any]:
+    def _current(self, resource: Resource) -> dict[str, Any]:
         return {**resource.answer, "Lifecycle": resource.lifecycle(self._clock.elapsed())}
 
     @operation("fsx", "CreateFileSystem")
@@ -119,7 +102,7 @@ class FakeFsx:
         }
         folder = self._root / identity
         folder.mkdir(parents=True)
-        self._file_systems[identity] = _FileSystem(
+        self._file_systems[identity] = FileSystem(
             answer, self._clock.elapsed(), FILE_SYSTEM_SECONDS, mount=Mount(folder)
         )
         return answer
@@ -155,21 +138,21 @@ class FakeFsx:
     def _new_association(self, parameters: dict[str, Any]) -> dict[str, Any]:
         file_system = self._available(parameters["FileSystemId"])
         link = Association.of(parameters.get("FileSystemPath", ""), parameters["DataRepositoryPath"])
-        _require_room(file_system.mount, link)
+        require_room(file_system.mount, link)
         identity = f"dra-{uuid.uuid4().hex[:17]}"
         answer = {name: value for name, value in parameters.items() if name != "ClientRequestToken"} | {
             "AssociationId": identity,
             "CreationTime": datetime.now(UTC),
             "ResourceARN": f"{_ARN}:association/{parameters['FileSystemId']}/{identity}",
         }
-        self._associations[identity] = _Resource(answer, self._clock.elapsed(), ASSOCIATION_SECONDS)
+        self._associations[identity] = Resource(answer, self._clock.elapsed(), ASSOCIATION_SECONDS)
         file_system.mount.associations[identity] = link
         file_system.mount.path(link.path).mkdir(parents=True, exist_ok=True)
         if parameters.get("BatchImportMetaDataOnCreate"):
             self._tasks.import_now(file_system.mount, link)
         return answer
 
-    def _available(self, identity: str) -> _FileSystem:
+    def _available(self, identity: str) -> Resource:
         found = self._file_system(identity)
         if found.lifecycle(self._clock.elapsed()) != "AVAILABLE":
             raise AwsError("BadRequest", f"File system '{identity}' is not AVAILABLE.")
@@ -179,13 +162,13 @@ class FakeFsx:
     def describe_data_repository_associations(self, parameters: dict[str, Any]) -> dict[str, Any]:
         """Associations by id, by filter, or all."""
         wanted = parameters.get("AssociationIds") or list(self._associations)
-        answers = _filtered(
-            [self._current(self._association(identity)) for identity in wanted], parameters, _ASSOCIATION_FILTERS
+        answers = filtered(
+            [self._current(self._association(identity)) for identity in wanted], parameters, ASSOCIATION_FILTERS
         )
         found, token = page(answers, parameters.get("MaxResults"), parameters.get("NextToken"))
         return {"Associations": found, **token}
 
-    def _association(self, identity: str) -> _Resource:
+    def _association(self, identity: str) -> Resource:
         if identity not in self._associations:
             raise AwsError("DataRepositoryAssociationNotFound", f"Association '{identity}' does not exist.")
         return self._associations[identity]
@@ -230,7 +213,7 @@ class FakeFsx:
     def describe_data_repository_tasks(self, parameters: dict[str, Any]) -> dict[str, Any]:
         """Tasks by id, by filter, or all."""
         tasks = [self._tasks.get(identity) for identity in parameters.get("TaskIds") or self._tasks.identities()]
-        answers = _filtered([task.answer() for task in tasks], parameters, _TASK_FILTERS)
+        answers = filtered([task.answer() for task in tasks], parameters, TASK_FILTERS)
         found, token = page(answers, parameters.get("MaxResults"), parameters.get("NextToken"))
         return {"DataRepositoryTasks": found, **token}
 
@@ -242,30 +225,3 @@ class FakeFsx:
             raise AwsError("DataRepositoryTaskEnded", f"Task '{task.identity}' has ended.")
         self._tasks.cancel(task)
         return {"TaskId": task.identity, "Lifecycle": "CANCELING"}
-
-
-_ASSOCIATION_FILTERS = {"file-system-id": "FileSystemId"}
-_TASK_FILTERS = {
-    "file-system-id": "FileSystemId",
-    "task-lifecycle": "Lifecycle",
-}
-
-
-def _filtered(answers: list[dict[str, Any]], parameters: dict[str, Any], names: dict[str, str]) -> list[dict[str, Any]]:
-    for condition in parameters.get("Filters") or []:
-        if condition["Name"] not in names:
-            raise AwsError("BadRequest", f"the local cloud cannot filter by {condition['Name']}")
-        answers = [answer for answer in answers if answer[names[condition["Name"]]] in condition["Values"]]
-    return answers
-
-
-def _require_room(mount: Mount, link: Association) -> None:
-    if len(mount.associations) >= MAX_ASSOCIATIONS:
-        raise AwsError(
-            "ServiceLimitExceeded", f"A file system can have {MAX_ASSOCIATIONS} data repository associations."
-        )
-    for other in mount.associations.values():
-        if link.overlaps(other):
-            raise AwsError(
-                "BadRequest", f"{link.path} overlaps {other.path}, or both have the same data repository path"
-            )

@@ -1,16 +1,15 @@
-"""Data repository tasks: what moves between a file system's folder and S3, and how a task lives and ends.
+"""Data repository tasks: how one lives and ends.
 
-Files that were imported or exported and have not changed since are not exported again; only regular files are moved, not directories.
+A file that could not be moved is counted and makes the task FAILED in the end, but does not stop it, as in AWS.
 """
 
 import logging
 import threading
 import uuid
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path, PurePosixPath
 from typing import Any
 
 from boto3.exceptions import Boto3Error
@@ -19,6 +18,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from localcloud.aws.clock import Clock
 from localcloud.aws.delivery import Courier
 from localcloud.aws.errors import AwsError
+from localcloud.aws.fsx_mount import Association, Mount
+from localcloud.aws.fsx_transfer import TaskFailed, Transfer, exports, imports
 
 LOG = logging.getLogger(__name__)
 
@@ -26,77 +27,6 @@ PENDING_SECONDS = 5
 EXECUTING_SECONDS = 15
 ACTIVE = ("PENDING", "EXECUTING", "CANCELING")
 _IMPORT, _EXPORT = "IMPORT_METADATA_FROM_REPOSITORY", "EXPORT_TO_REPOSITORY"
-
-
-@dataclass(frozen=True)
-class Association:
-    """A directory of the file system (`path`, absolute, without trailing slash) and the S3 prefix it mirrors (empty or ending in a slash)."""
-
-    path: str
-    bucket: str
-    prefix: str
-
-    @staticmethod
-    def of(path: str, repository: str) -> "Association":
-        """From the API's spelling; raises BadRequest."""
-        if not path.startswith("/"):
-            raise AwsError("BadRequest", "FileSystemPath must start with a slash.")
-        if not repository.startswith("s3://"):
-            raise AwsError("BadRequest", "DataRepositoryPath must start with s3://.")
-        bucket, _, prefix = repository.removeprefix("s3://").partition("/")
-        return Association(path.rstrip("/") or "/", bucket, f"{prefix.strip('/')}/" if prefix.strip("/") else "")
-
-    def overlaps(self, other: "Association") -> bool:
-        """True when one directory lies in the other, or both mirror the same prefix."""
-        if (self.bucket, self.prefix) == (other.bucket, other.prefix):
-            return True
-        mine, theirs = PurePosixPath(self.path), PurePosixPath(other.path)
-        return mine.is_relative_to(theirs) or theirs.is_relative_to(mine)
-
-    def key(self, path: PurePosixPath) -> str:
-        """The S3 key of a file (`path` absolute in the file system, under this association)."""
-        return self.prefix + str(path.relative_to(self.path))
-
-
-@dataclass
-class Mount:
-    """A file system as tasks see it: the folder, what is linked where, and the state of every file when S3 last had it."""
-
-    folder: Path
-    associations: dict[str, Association] = field(default_factory=dict)
-    synced: dict[Path, tuple[int, int]] = field(default_factory=dict)
-
-    def path(self, inside: str | PurePosixPath) -> Path:
-        """The place on disk of a path in the file system; BadRequest when it leads outside."""
-        place = self.folder / str(inside).lstrip("/")
-        if ".." in place.parts:
-            raise AwsError("BadRequest", f"{inside} leads out of the file system")
-        return place
-
-    def inside(self, file: Path) -> PurePosixPath:
-        """The absolute path in the file system of a file on disk."""
-        return PurePosixPath("/") / file.relative_to(self.folder).as_posix()
-
-    def association_of(self, inside: PurePosixPath) -> Association | None:
-        """The association a path belongs to."""
-        return next((link for link in self.associations.values() if inside.is_relative_to(link.path)), None)
-
-    def changed(self, file: Path) -> bool:
-        """True when S3 does not have this version of the file."""
-        return self.synced.get(file) != _version(file)
-
-    def remember(self, file: Path) -> None:
-        """S3 has this version of the file."""
-        self.synced[file] = _version(file)
-
-
-def _version(file: Path) -> tuple[int, int]:
-    status = file.stat()
-    return status.st_mtime_ns, status.st_size
-
-
-class _TaskFailed(Exception):
-    """The task ends FAILED with this message."""
 
 
 @dataclass
@@ -193,7 +123,7 @@ class Tasks:
                 task.lifecycle = "EXECUTING"
                 self._execute(mount, task)
             task.end("CANCELED" if task.cancelled.is_set() else "SUCCEEDED")
-        except _TaskFailed as failure:
+        except (TaskFailed, AwsError) as failure:
             task.end("FAILED", str(failure))
         except Exception as defect:
             task.end("FAILED", f"{type(defect).__name__}: {defect}")
@@ -214,84 +144,37 @@ class Tasks:
             self._import(mount, task)
         self._pass(task, EXECUTING_SECONDS)
         if task.failed:
-            raise _TaskFailed(f"{task.failed} of {task.total} files failed")
+            raise TaskFailed(f"{task.failed} of {task.total} files failed")
         return None
 
     def _spoil_one(self, task: Task, message: str | None) -> None:
         if message is not None:
             self._pass(task, EXECUTING_SECONDS)
-            raise _TaskFailed(message)
+            raise TaskFailed(message)
         self._pass(task, float("inf"))
 
     def _export(self, mount: Mount, task: Task) -> None:
-        files = [file for path in task.parameters.get("Paths") or ["/"] for file in _files_to_export(mount, path)]
-        self._move(task, files, lambda file: self._upload(mount, file))
-
-    def _upload(self, mount: Mount, file: Path) -> None:
-        inside = mount.inside(file)
-        link = mount.association_of(inside)
-        if link is None:
-            raise _TaskFailed(f"{inside} belongs to no data repository association")
-        version = _version(file)
-        self._client("s3").upload_file(str(file), link.bucket, link.key(inside))
-        mount.synced[file] = version
+        self._move(task, exports(mount, task.parameters.get("Paths") or ["/"]), Transfer.upload)
 
     def _import(self, mount: Mount, task: Task) -> None:
-        wanted = task.parameters.get("Paths") or [f"s3://{a.bucket}/{a.prefix}" for a in mount.associations.values()]
-        objects = [found for path in wanted for found in self._objects_to_import(mount, path)]
-        self._move(task, objects, lambda found: self._download(mount, *found))
+        everything = [f"s3://{link.bucket}/{link.prefix}" for link in mount.associations.values()]
+        wanted = task.parameters.get("Paths") or everything
+        self._move(task, imports(self._client("s3"), mount, wanted), Transfer.download)
 
     def import_now(self, mount: Mount, link: Association) -> None:
         """Bring everything under an association's prefix into its directory."""
-        for found in self._objects_to_import(mount, f"s3://{link.bucket}/{link.prefix}"):
-            self._download(mount, *found)
+        for transfer in imports(self._client("s3"), mount, [f"s3://{link.bucket}/{link.prefix}"]):
+            transfer.download(self._client("s3"))
 
-    def _objects_to_import(self, mount: Mount, path: str) -> list[tuple[Association, str]]:
-        bucket, _, prefix = path.removeprefix("s3://").partition("/")
-        links = [link for link in mount.associations.values() if _covers(link, bucket, prefix)]
-        if not links:
-            raise _TaskFailed(f"{path} belongs to no data repository association")
-        pages = self._client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
-        keys = [item["Key"] for found in pages for item in found.get("Contents", []) if not item["Key"].endswith("/")]
-        return [(link, key) for link in links for key in keys if key.startswith(link.prefix)]
-
-    def _download(self, mount: Mount, link: Association, key: str) -> None:
-        file = mount.path(PurePosixPath(link.path) / key.removeprefix(link.prefix))
-        file.parent.mkdir(parents=True, exist_ok=True)
-        self._client("s3").download_file(link.bucket, key, str(file))
-        mount.remember(file)
-
-    def _move(self, task: Task, things: list[Any], move: Callable[[Any], None]) -> None:
-        task.total = len(things)
-        for thing in things:
+    def _move(self, task: Task, transfers: list[Transfer], move: Callable[[Transfer, Any], None]) -> None:
+        task.total = len(transfers)
+        for transfer in transfers:
             if task.cancelled.is_set() or self._clock.closed:
                 return
             try:
-                move(thing)
+                move(transfer, self._client("s3"))
             except (BotoCoreError, Boto3Error, ClientError, OSError) as error:
                 task.failed += 1
                 LOG.warning("%s: %s", task.identity, error)
             else:
                 task.succeeded += 1
-
-
-def _files_to_export(mount: Mount, path: str) -> Iterator[Path]:
-    place = mount.path(path)
-    if not place.exists():
-        raise _TaskFailed(f"The path {path} does not exist on the file system.")
-    if mount.association_of(mount.inside(place)) is None and path.strip("/"):
-        raise _TaskFailed(f"The path {path} belongs to no data repository association.")
-    candidates = [place] if place.is_file() else sorted(place.rglob("*"))
-    for file in candidates:
-        if (
-            file.is_file()
-            and not file.is_symlink()
-            and mount.association_of(mount.inside(file))
-            and mount.changed(file)
-        ):
-            yield file
-
-
-def _covers(link: Association, bucket: str, prefix: str) -> bool:
-    """True when the prefix lies within the association, or the association within the prefix."""
-    return link.bucket == bucket and (prefix.startswith(link.prefix.rstrip("/")) or link.prefix.startswith(prefix))

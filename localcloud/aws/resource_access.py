@@ -80,7 +80,7 @@ def _security_group(client: Client, name: str, properties: dict[str, Any]) -> Cr
 
 
 def _ip_permission(rule: dict[str, Any], side: str) -> dict[str, Any]:
-    ports = {name: int(rule[name]) for name in ("FromPort", "ToPort") if name in rule}
+    ports: dict[str, Any] = {name: int(rule[name]) for name in ("FromPort", "ToPort") if name in rule}
     made: dict[str, Any] = {"IpProtocol": str(rule["IpProtocol"]), **ports}
     if "CidrIp" in rule:
         made["IpRanges"] = [{"CidrIp": rule["CidrIp"]}]

@@ -10,7 +10,7 @@ from functools import cache
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
-import botocore.session
+from localcloud.aws.sessions import isolated_botocore
 
 _SIGNING_NAMES = {
     "states": "stepfunctions",
@@ -56,10 +56,10 @@ def _named_operation(environ: Mapping[str, Any], body: bytes) -> str:
     if target:
         return target.rpartition(".")[2]
     if found := re.fullmatch(r"/service/[^/]+/operation/(\w+)", environ.get("PATH_INFO", "")):
-        return found[1]
-    if "x-www-form-urlencoded" in environ.get("CONTENT_TYPE", ""):
-        return parse_qs(body.decode()).get("Action", [""])[0]
-    return parse_qs(environ.get("QUERY_STRING", "")).get("Action", [""])[0]
+        return str(found[1])
+    is_form = "x-www-form-urlencoded" in environ.get("CONTENT_TYPE", "")
+    form = body.decode() if is_form else str(environ.get("QUERY_STRING", ""))
+    return parse_qs(form).get("Action", [""])[0]
 
 
 @dataclass(frozen=True)
@@ -135,5 +135,5 @@ def _required_locations(operation: Any) -> dict[str, set[str]]:
 @cache
 def service_model(service: str) -> Any:
     """botocore's model of a service, or None when there is no service of that name."""
-    session = botocore.session.get_session()
+    session = isolated_botocore()
     return session.get_service_model(service) if service in session.get_available_services() else None

@@ -22,7 +22,7 @@ def install(replacements: Replacements) -> None:
     replacements.replace(f"{_SERVICE}._get_boto_service_action", _action)
     replacements.replace(f"{_SERVICE}._normalise_parameters", _normalise_parameters)
     replacements.replace(f"{_SERVICE}._normalise_response", _normalise_response)
-    original = replacements.replace(f"{_SERVICE}._to_boto_request_value", lambda *a: _request_value(original, *a))
+    _convert_deeply(replacements)
     replacements.replace(f"{_SDK}._normalise_service_error_name", staticmethod(_service_error_name))
     replacements.replace(f"{_SDK}._normalise_exception_name", staticmethod(_exception_name))
     bindings = state_task_service_lambda._SUPPORTED_API_PARAM_BINDINGS
@@ -58,15 +58,19 @@ def _normalise_response(
         task._from_boto_response(response, operation.output_shape)
 
 
-def _request_value(original: Any, task: Any, value: Any, shape: Any) -> Any:
+def _convert_deeply(replacements: Replacements) -> None:
     """Lists and maps are converted element by element, and text is accepted where the API wants bytes."""
-    if shape.type_name == "blob" and isinstance(value, str):
-        return value.encode()
-    if shape.type_name == "list" and isinstance(value, list):
-        return [_request_value(original, task, item, shape.member) for item in value]
-    if shape.type_name == "map" and isinstance(value, dict):
-        return {key: _request_value(original, task, item, shape.value) for key, item in value.items()}
-    return original(task, value, shape)
+
+    def convert(task: Any, value: Any, shape: Any) -> Any:
+        if shape.type_name == "blob" and isinstance(value, str):
+            return value.encode()
+        if shape.type_name == "list" and isinstance(value, list):
+            return [convert(task, item, shape.member) for item in value]
+        if shape.type_name == "map" and isinstance(value, dict):
+            return {key: convert(task, item, shape.value) for key, item in value.items()}
+        return original(task, value, shape)
+
+    original = replacements.replace(f"{_SERVICE}._to_boto_request_value", convert)
 
 
 def _service_error_name(service_name: str) -> str:

@@ -99,6 +99,11 @@ def _owner(seam: str) -> tuple[Any, str]:
     return reduce(getattr, parents, importlib.import_module(module_name)), name
 
 
+def _present(owner: Any, name: str) -> Any:
+    """The attribute as it was defined (a classmethod stays one), or as it is inherited."""
+    return vars(owner)[name] if name in vars(owner) else getattr(owner, name)
+
+
 class Replacements:
     """What has been replaced in moto, so that it can be put back in reverse order."""
 
@@ -110,15 +115,14 @@ class Replacements:
         if seam not in SEAMS:
             raise KeyError(f"{seam} is not in the table of seams")
         owner, name = _owner(seam)
-        original = vars(owner)[name] if name in vars(owner) else getattr(owner, name)
+        original = _present(owner, name)
         self._set(owner, name, value)
         return getattr(original, "__func__", original)
 
     @staticmethod
     def original(seam: str) -> Any:
         """What is at `seam` now, unbound."""
-        owner, name = _owner(seam)
-        return vars(owner)[name]
+        return _present(*_owner(seam))
 
     def replace_everywhere(self, seam: str, value: Any) -> Any:
         """Like `replace`, also in every moto module that imported the function by name."""

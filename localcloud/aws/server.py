@@ -12,7 +12,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-import boto3
 from botocore.config import Config
 from moto.core.base_backend import BackendDict
 from moto.core.config import default_user_config
@@ -28,6 +27,7 @@ from localcloud.aws import (
     runtime,
     sdk_tasks,
     seams,
+    sessions,
     stepfunctions,
     storage_events,
     triggers,
@@ -156,16 +156,14 @@ class LocalAws(AbstractContextManager["LocalAws"]):
             return self._clients[name]
 
     def _new_client(self, name: str) -> Any:
-        session = boto3.session.Session(aws_access_key_id="local", aws_secret_access_key="local", region_name=REGION)
         settings = Config(
-            ignore_configured_endpoint_urls=True,
             inject_host_prefix=False,
             max_pool_connections=64,
             read_timeout=900,
             retries={"total_max_attempts": 1},
             s3={"addressing_style": "path"},
         )
-        return session.client(name, endpoint_url=self.endpoint, config=settings)  # type: ignore[call-overload]
+        return sessions.isolated(REGION).client(name, endpoint_url=self.endpoint, config=settings)  # type: ignore[call-overload]
 
     def fault(self, service: str, operation: str, error: str, times: int = 1, status: int = 400) -> None:
         """Let the next `times` calls of `operation` (as botocore spells both names) answer with the error code `error`."""

@@ -33,7 +33,7 @@ def install(replacements: Replacements, announce: Announce) -> None:
     replacements.replace(f"{_RESPONSES}.send_task_heartbeat", _send_task_heartbeat)
     replacements.replace(f"{_RESPONSES}.get_execution_history", _get_execution_history)
     replacements.replace(f"{_RESPONSES}.stop_execution", _stop_execution)
-    describe = replacements.replace(f"{_RESPONSES}.describe_execution", lambda response: _describe(describe, response))
+    _tell_every_stop_date(replacements)
 
 
 def _start_with_name(replacements: Replacements, announce: Announce) -> None:
@@ -56,8 +56,12 @@ def _start_with_name(replacements: Replacements, announce: Announce) -> None:
 
     seam = "moto.stepfunctions.parser.models:StepFunctionsParserBackend.start_execution"
     original = replacements.replace(seam, start)
-    idempotency = "moto.stepfunctions.models:StateMachine._handle_name_input_idempotency"
-    compare = replacements.replace(idempotency, lambda machine, name, given: compare(machine, name, given or "{}"))
+
+    def compare(machine: Any, name: str, given: str | None) -> Any:
+        return original_compare(machine, name, given or "{}")
+
+    seam = "moto.stepfunctions.models:StateMachine._handle_name_input_idempotency"
+    original_compare = replacements.replace(seam, compare)
 
 
 def _end_once(replacements: Replacements, announce: Announce) -> None:
@@ -164,13 +168,17 @@ def _stop_execution(response: Any) -> Any:
     return ActionResult({"stopDate": execution.stop_date})
 
 
-def _describe(original: Callable[[Any], Any], response: Any) -> Any:
+def _tell_every_stop_date(replacements: Replacements) -> None:
     """moto forgot the stop date of a TIMED_OUT execution."""
-    result = original(response)
-    execution = response.stepfunction_backend.describe_execution(response._get_param("executionArn"))
-    if execution.status == "TIMED_OUT":
-        result.result["stopDate"] = execution.stop_date
-    return result
+
+    def describe(response: Any) -> Any:
+        result = original(response)
+        execution = response.stepfunction_backend.describe_execution(response._get_param("executionArn"))
+        if execution.status == "TIMED_OUT":
+            result.result["stopDate"] = execution.stop_date
+        return result
+
+    original = replacements.replace(f"{_RESPONSES}.describe_execution", describe)
 
 
 def stop_all() -> None:

@@ -58,7 +58,7 @@ def _detach(replacements: Replacements, courier: Courier) -> None:
 
 
 def _sns_event(message: str, subject: str | None) -> dict[str, Any]:
-    notification = {
+    notification: dict[str, Any] = {
         "Type": "Notification",
         "MessageId": str(uuid.uuid4()),
         "Subject": subject,

@@ -15,8 +15,9 @@ import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+
+from localcloud.aws.runtime_api import Report, runtime_api
 
 INIT_SECONDS = 10.0
 MAX_RESPONSE_BYTES = 6 * 1024 * 1024
@@ -51,12 +52,6 @@ class Outcome:
     log: str
 
 
-@dataclass(frozen=True)
-class _Report:
-    kind: str
-    payload: bytes
-
-
 class Worker:
     """A warm process for one function; used by one invocation at a time."""
 
@@ -65,11 +60,11 @@ class Worker:
         self.alive = True
         self._ready = threading.Event()
         self._invocations: queue.Queue[tuple[str, bytes, float] | None] = queue.Queue()
-        self._reports: queue.Queue[_Report] = queue.Queue()
+        self._reports: queue.Queue[Report] = queue.Queue()
         self._log_file = log_file
         self._logged = 0
         self._born = time.monotonic()
-        self._server = _runtime_api(self._ready, self._invocations, self._reports, spec.arn)
+        self._server = runtime_api(self._ready, self._invocations, self._reports, spec.arn)
         self._serving = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True)
         self._serving.start()
         self._process = self._spawn(variables)
@@ -92,7 +87,7 @@ class Worker:
 
     def _reap(self) -> None:
         code = self._process.wait()
-        self._reports.put(_Report("exit", str(code).encode()))
+        self._reports.put(Report("exit", str(code).encode()))
 
     def invoke(self, payload: bytes) -> Outcome:
         """Run the handler once; kills the process when it times out or is broken, after which `alive` is False."""
@@ -105,14 +100,14 @@ class Worker:
             document, report.kind != "response" or document is not report.payload, self._log(request, seconds)
         )
 
-    def _run(self, request: str, payload: bytes) -> tuple[_Report, float]:
+    def _run(self, request: str, payload: bytes) -> tuple[Report, float]:
         self._wait_for_init()
         started = time.monotonic()
         self._invocations.put((request, payload, time.time() + self.spec.timeout))
         try:
             report = self._reports.get(timeout=self.spec.timeout)
         except queue.Empty:
-            report = _Report("timeout", b"")
+            report = Report("timeout", b"")
         return report, time.monotonic() - started
 
     def _wait_for_init(self) -> None:
@@ -145,7 +140,7 @@ class Worker:
         self._serving.join()
 
 
-def _document(report: _Report, request: str, timeout: float) -> bytes:
+def _document(report: Report, request: str, timeout: float) -> bytes:
     """The payload to answer with: the handler's own, or the error document AWS would make."""
     if report.kind == "timeout":
         return _error("Sandbox.Timedout", f"RequestId: {request} Error: Task timed out after {timeout:.2f} seconds")
@@ -189,64 +184,4 @@ def _process_environment(spec: Spec, port: int) -> dict[str, str]:
         "PYTHONPATH": os.pathsep.join(paths),
         "PYTHONUNBUFFERED": "1",
         "TZ": ":UTC",
-    }
-
-
-def _runtime_api(
-    ready: threading.Event,
-    invocations: "queue.Queue[tuple[str, bytes, float] | None]",
-    reports: "queue.Queue[_Report]",
-    arn: str,
-) -> ThreadingHTTPServer:
-    """The HTTP server an execution environment polls. https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html."""
-
-    class Api(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        wbufsize = -1  # one packet per answer; with many, delayed acknowledgements cost 40 ms and more
-        disable_nagle_algorithm = True
-
-        def do_GET(self) -> None:
-            ready.set()
-            invocation = invocations.get()
-            if invocation is None:
-                self.close_connection = True
-                return
-            request, payload, deadline = invocation
-            self.reply(200, payload, _invocation_headers(request, deadline, arn))
-
-        def do_POST(self) -> None:
-            payload = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            self.reply(202, b"{}", {})
-            reports.put(_Report(_report_kind(self.path), payload))
-
-        def reply(self, status: int, payload: bytes, headers: dict[str, str]) -> None:
-            self.send_response(status)
-            for name, value in (headers | {"Content-Length": str(len(payload))}).items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(payload)
-
-        def log_message(self, *_: object) -> None:
-            """Say nothing: requests are not news."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Api)
-    server.daemon_threads = False  # so that server_close() waits for them
-    server.handle_error = lambda *_: None  # type: ignore[method-assign] # a killed process hangs up in the middle
-    return server
-
-
-def _report_kind(path: str) -> str:
-    if "/init/" in path:
-        return "init"
-    return "error" if path.endswith("/error") else "response"
-
-
-def _invocation_headers(request: str, deadline: float, arn: str) -> dict[str, str]:
-    trace = f"Root=1-{int(time.time()):08x}-{uuid.uuid4().hex[:24]};Parent={uuid.uuid4().hex[:16]};Sampled=0"
-    return {
-        "Content-Type": "application/json",
-        "Lambda-Runtime-Aws-Request-Id": request,
-        "Lambda-Runtime-Deadline-Ms": str(int(deadline * 1000)),
-        "Lambda-Runtime-Invoked-Function-Arn": arn,
-        "Lambda-Runtime-Trace-Id": trace,
     }

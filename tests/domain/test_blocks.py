@@ -13,53 +13,53 @@ from hypothesis import strategies as st
 from tests.builders import row
 
 
-def test_the_hash_is_that_of_all_blocks_and_their_bytes_are_counted():
+def test_the_hash_is_that_of_all_blocks_and_their_bytes_are_counted() -> None:
     hashed = Hashed([b"ab", b"", b"c"])
     assert b"".join(hashed) == b"abc"
     assert (hashed.sha256, hashed.bytes) == (hashlib.sha256(b"abc").hexdigest(), 3)
 
 
 @given(content=st.binary(max_size=3000), cut=st.integers(1, 50), size=st.integers(1, 700))
-def test_gzip_comes_out_as_it_went_in_whatever_the_blocks(content: bytes, cut: int, size: int):
+def test_gzip_comes_out_as_it_went_in_whatever_the_blocks(content: bytes, cut: int, size: int) -> None:
     packed = gzip.compress(content)
     plain = list(gunzip((packed[at : at + cut] for at in range(0, len(packed), cut)), size))
     assert b"".join(plain) == content
     assert all(0 < len(block) <= size for block in plain)
 
 
-def test_several_gzip_members_are_one_file():
+def test_several_gzip_members_are_one_file() -> None:
     assert b"".join(gunzip([gzip.compress(b"one ") + gzip.compress(b"two")])) == b"one two"
 
 
-def test_a_gzip_stream_cut_short_is_corrupt():
+def test_a_gzip_stream_cut_short_is_corrupt() -> None:
     with pytest.raises(CorruptStreamError, match="cut off"):
         list(gunzip([gzip.compress(b"rows" * 1000)[:-5]]))
 
 
-def test_what_is_not_gzip_is_corrupt():
+def test_what_is_not_gzip_is_corrupt() -> None:
     with pytest.raises(CorruptStreamError, match="not gzip"):
         list(gunzip([row()]))
 
 
-def test_a_flipped_byte_fails_the_checksum_of_gzip():
+def test_a_flipped_byte_fails_the_checksum_of_gzip() -> None:
     packed = bytearray(gzip.compress(b"rows"))
     packed[-8] ^= 1  # the first byte of the CRC-32
     with pytest.raises(CorruptStreamError, match="not gzip"):
         list(gunzip([bytes(packed)]))
 
 
-def test_a_bomb_ends_at_the_limit(monkeypatch: pytest.MonkeyPatch):
+def test_a_bomb_ends_at_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(blocks, "MAX_PLAIN", 1_000_000)
     with pytest.raises(CorruptStreamError, match="1,000,000 bytes"):
         list(gunzip([zlib.compress(b"\0" * 2_000_000, wbits=31)]))
 
 
 @pytest.mark.parametrize("packed", [gzip.compress(row())[:-5], row()])
-def test_a_broken_stream_is_the_one_fault_of_its_report(packed: bytes):
+def test_a_broken_stream_is_the_one_fault_of_its_report(packed: bytes) -> None:
     report = rows.check(gunzip([packed]), "train.jsonl.gz")
     assert report.counts == {"BrokenFile": 1}
     assert report.summary()[0].startswith("train.jsonl.gz: ")
 
 
-def test_an_empty_gzip_file_has_no_rows():
+def test_an_empty_gzip_file_has_no_rows() -> None:
     assert rows.check(gunzip([gzip.compress(b"")]), "train.jsonl.gz").counts == {"NoRows": 1}

@@ -91,7 +91,7 @@ def sealed(folder: Folder) -> Folder:
 
 
 @pytest.mark.parametrize(("make", "kind"), [(adapter, "peft"), (full, "hf"), (sharded, "hf")])
-def test_a_whole_checkpoint_is_opened_and_counted(make: Callable[[], Folder], kind: str):
+def test_a_whole_checkpoint_is_opened_and_counted(make: Callable[[], Folder], kind: str) -> None:
     folder = sealed(make())
     found = folder.verify()
     assert (found.kind, found.tensors, found.files) == (kind, 2, len(folder.listed))
@@ -100,13 +100,13 @@ def test_a_whole_checkpoint_is_opened_and_counted(make: Callable[[], Folder], ki
     assert (found.loss_before, found.loss_after) == (2.5, 0.5)
 
 
-def test_files_beside_the_weights_may_lie_unlisted():
+def test_files_beside_the_weights_may_lie_unlisted() -> None:
     folder = sealed(adapter())
     folder.files["loss.jsonl"] = b"{}"
     assert folder.verify().files == 2
 
 
-def test_the_digest_that_the_verify_job_read_must_be_the_one_that_arrived():
+def test_the_digest_that_the_verify_job_read_must_be_the_one_that_arrived() -> None:
     folder = sealed(adapter())
     assert folder.verify(folder.digest).digest == folder.digest
     with pytest.raises(WorkloadFailed, match="verify job read 000000000000"):
@@ -203,7 +203,7 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_checkpoint_is_refused_when(fault: str):
+def test_a_checkpoint_is_refused_when(fault: str) -> None:
     folder, why = FAULTS[fault]
     with pytest.raises(WorkloadFailed) as raised:
         folder.verify()
@@ -212,7 +212,7 @@ def test_a_checkpoint_is_refused_when(fault: str):
     assert raised.value.failure.evidence["file"]
 
 
-def test_only_headers_and_small_files_are_read():
+def test_only_headers_and_small_files_are_read() -> None:
     folder = sealed(change(full, FULL, safetensors({"big": ("U8", [1_000_000], bytes(1_000_000))})))
     read: list[int] = []
 

@@ -27,7 +27,7 @@ GOLDEN = Path(__file__).parents[1] / "golden" / "job.json"
 FAILED = JobState(name="birds-1-train", phase="failed", reason="BackoffLimitExceeded", message="backoff limit")
 
 
-def test_a_step_becomes_the_job_in_the_golden_file():
+def test_a_step_becomes_the_job_in_the_golden_file() -> None:
     plan = planned(by=recipe(step("train", "train", "--data={dataset}", "--out={model}", accelerators=8)))
     rendered = json.dumps(render(plan, dataset(), run(of=plan), plan.steps[-1]), indent=1, sort_keys=True) + "\n"
     if os.environ.get("GOLDEN") == "1":
@@ -40,11 +40,11 @@ def rendered_spec(data: Dataset, at: int = -1) -> str:
     return to_json(render(plan, data, run(of=plan), plan.steps[at]))
 
 
-def test_the_same_step_is_the_same_text_so_that_applying_it_again_changes_nothing():
+def test_the_same_step_is_the_same_text_so_that_applying_it_again_changes_nothing() -> None:
     assert rendered_spec(dataset()) == rendered_spec(dataset())
 
 
-def test_a_step_without_accelerators_asks_for_none():
+def test_a_step_without_accelerators_asks_for_none() -> None:
     assert "nvidia.com/gpu" not in rendered_spec(dataset())
 
 
@@ -61,31 +61,31 @@ def condition(kind: str, status: str = "True", reason: str = "") -> dict[str, st
     return {"type": kind, "status": status, "reason": reason, "message": "said"}
 
 
-def test_a_job_that_was_just_made_is_queued():
+def test_a_job_that_was_just_made_is_queued() -> None:
     assert ObservedJob.model_validate({"metadata": {"name": "j"}}).state().phase == "queued"
 
 
-def test_a_suspended_job_is_queued_even_while_its_last_pods_go():
+def test_a_suspended_job_is_queued_even_while_its_last_pods_go() -> None:
     assert observed(condition("Suspended"), suspend=True, active=1).phase == "queued"
 
 
-def test_an_admitted_job_runs_once_it_has_a_pod():
+def test_an_admitted_job_runs_once_it_has_a_pod() -> None:
     assert observed(active=0).phase == "queued"
     assert observed(active=1).phase == "running"
 
 
 @pytest.mark.parametrize(("kind", "phase"), [("Complete", "succeeded"), ("Failed", "failed")])
-def test_only_complete_and_failed_end_a_job(kind: str, phase: Literal["succeeded", "failed"]):
+def test_only_complete_and_failed_end_a_job(kind: str, phase: Literal["succeeded", "failed"]) -> None:
     assert observed(condition(kind, reason="Why")) == JobState(name="j", phase=phase, reason="Why", message="said")
     assert observed(condition(kind, "False"), active=1).phase == "running"
 
 
 @pytest.mark.parametrize("kind", ["SuccessCriteriaMet", "FailureTarget"])
-def test_a_job_whose_pods_are_still_going_has_not_ended(kind: str):
+def test_a_job_whose_pods_are_still_going_has_not_ended(kind: str) -> None:
     assert observed(condition(kind), active=1).phase == "running"
 
 
-def test_the_containers_own_words_come_before_the_clusters():
+def test_the_containers_own_words_come_before_the_clusters() -> None:
     said = Termination(step="train", ok=False, code="Diverged", cause="loss is nan", next="Lower learning_rate.")
     found = explain_failure(FAILED, said, ("a", "b"), "s3://logs/train.log")
     assert (found.code, found.why, found.next, found.log) == ("JobFailed", "loss is nan", said.next, ("a", "b"))
@@ -97,34 +97,34 @@ def test_the_containers_own_words_come_before_the_clusters():
     }
 
 
-def test_without_words_of_the_container_the_clusters_stand():
+def test_without_words_of_the_container_the_clusters_stand() -> None:
     assert explain_failure(FAILED, None, (), "").why == "backoff limit"
 
 
-def test_a_failure_without_any_words_says_so():
+def test_a_failure_without_any_words_says_so() -> None:
     assert "without saying why" in explain_failure(JobState(name="j", phase="failed"), None, (), "").why
 
 
-def test_a_deadline_is_another_failure_than_a_crash():
+def test_a_deadline_is_another_failure_than_a_crash() -> None:
     late = FAILED.model_copy(update={"reason": "DeadlineExceeded"})
     assert explain_failure(late, None, (), "").code == "JobDeadlineExceeded"
 
 
-def test_a_failure_keeps_the_last_lines_of_the_log():
+def test_a_failure_keeps_the_last_lines_of_the_log() -> None:
     log = tuple(str(n) for n in range(LOG_LINES + 50))
     assert explain_failure(FAILED, None, log, "").log == log[-LOG_LINES:]
 
 
 @pytest.mark.parametrize("message", ["", "Killed", "{}", '{"step": "train"}', "[]", '{"step": "train", "ok": "per'])
-def test_a_message_that_cannot_be_read_is_none(message: str):
+def test_a_message_that_cannot_be_read_is_none(message: str) -> None:
     assert read_termination(message) is None
 
 
-def test_a_message_may_hold_more_than_we_read():
+def test_a_message_may_hold_more_than_we_read() -> None:
     assert read_termination('{"step": "train", "ok": true, "loss": 1.5}') == Termination(step="train", ok=True)
 
 
-def test_a_job_that_ended_with_status_0_is_believed_only_with_its_own_word():
+def test_a_job_that_ended_with_status_0_is_believed_only_with_its_own_word() -> None:
     assert not succeeded(None)
     assert not succeeded(Termination(step="train", ok=False))
     assert succeeded(Termination(step="train", ok=True))
@@ -138,27 +138,27 @@ def progress(*lines: str, pattern: str = PATTERN) -> Progress:
     return read_progress(START, pattern, list(lines))
 
 
-def test_the_newest_line_that_matches_says_how_far_a_job_is():
+def test_the_newest_line_that_matches_says_how_far_a_job_is() -> None:
     found = progress("step=1/9 loss=2.5 rate=1e-3", "step=2/9 loss=2.0 rate=9e-4", "saving")
     assert (found.done, found.total, found.loss, found.rate, found.losses) == (2, 9, 2.0, 0.0009, (2.5, 2.0))
     assert (found.step, found.job, found.phase, found.at) == ("train", "j", "running", "then")
 
 
-def test_without_a_pattern_or_a_match_nothing_is_known():
+def test_without_a_pattern_or_a_match_nothing_is_known() -> None:
     assert progress("step=1/9", pattern="") == START
     assert progress("hello") == START
 
 
-def test_only_the_last_sixty_losses_are_kept():
+def test_only_the_last_sixty_losses_are_kept() -> None:
     found = progress(*(f"step={n}/99 loss={n}" for n in range(99)))
     assert found.losses == tuple(float(n) for n in range(39, 99))
 
 
 @pytest.mark.parametrize("loss", ["nan", "inf", "1.2.3", "-", "1e999"])
-def test_a_loss_that_is_no_number_is_left_out_and_the_rest_is_read(loss: str):
+def test_a_loss_that_is_no_number_is_left_out_and_the_rest_is_read(loss: str) -> None:
     found = progress("step=1/9 loss=2.5", f"step=2/9 loss={loss}")
     assert (found.done, found.losses) == (2, (2.5,))
 
 
-def test_a_line_without_a_loss_leaves_the_loss_at_the_one_before():
+def test_a_line_without_a_loss_leaves_the_loss_at_the_one_before() -> None:
     assert progress("step=1/9 loss=2.5", "step=2/9").loss == 2.5

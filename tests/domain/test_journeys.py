@@ -9,11 +9,11 @@ def moment(kind: Literal["entered", "exited", "failed"], state: str, at: float) 
     return Moment(kind=kind, state=state, at=at)
 
 
-def test_a_journey_that_has_not_begun_waits_everywhere():
+def test_a_journey_that_has_not_begun_waits_everywhere() -> None:
     assert lay_out([]) == tuple(Stage(name=name, status="waiting") for name in STAGES)
 
 
-def test_a_stage_that_was_left_has_succeeded_and_the_one_entered_runs():
+def test_a_stage_that_was_left_has_succeeded_and_the_one_entered_runs() -> None:
     stages = lay_out(
         [
             moment("entered", "RegisterDataset", 1),
@@ -26,7 +26,7 @@ def test_a_stage_that_was_left_has_succeeded_and_the_one_entered_runs():
     assert {stage.status for stage in stages[2:]} == {"waiting"}
 
 
-def test_the_stage_that_runs_when_the_execution_fails_is_the_one_that_failed():
+def test_the_stage_that_runs_when_the_execution_fails_is_the_one_that_failed() -> None:
     stages = lay_out(
         [
             moment("entered", "RegisterDataset", 1),
@@ -39,13 +39,13 @@ def test_the_stage_that_runs_when_the_execution_fails_is_the_one_that_failed():
     assert (stages[1].started, stages[1].ended) == (2, 5)
 
 
-def test_states_that_are_not_stages_are_left_out():
+def test_states_that_are_not_stages_are_left_out() -> None:
     stages = lay_out(
         [moment("entered", "IsJoined", 1), moment("exited", "IsJoined", 1), moment("entered", "SubmitJob", 2)]
     )
     assert {stage.status for stage in stages} == {"waiting"}
 
 
-def test_the_jobs_of_a_run_are_one_stage_from_the_first_to_the_last():
+def test_the_jobs_of_a_run_are_one_stage_from_the_first_to_the_last() -> None:
     stages = lay_out([moment("entered", "RunSteps", 1), moment("exited", "RunSteps", 9)])
     assert Stage(name="RunSteps", status="succeeded", started=1, ended=9) in stages

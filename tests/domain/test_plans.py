@@ -41,40 +41,40 @@ SAME_RUNS = {
 
 
 @pytest.mark.parametrize("what", OTHER_RUNS)
-def test_another_run_is_one_with_another(what: str):
+def test_another_run_is_one_with_another(what: str) -> None:
     assert OTHER_RUNS[what].identity != planned().identity
     assert OTHER_RUNS[what].run_id != planned().run_id
 
 
 @pytest.mark.parametrize("what", SAME_RUNS)
-def test_a_run_stays_the_same_with_another(what: str):
+def test_a_run_stays_the_same_with_another(what: str) -> None:
     assert SAME_RUNS[what].identity == planned().identity
 
 
-def test_accelerators_are_part_of_the_identity():
+def test_accelerators_are_part_of_the_identity() -> None:
     by = [recipe(step(accelerators=n)) for n in (0, 8)]
     assert planned(by=by[0]).identity != planned(by=by[1]).identity
 
 
-def test_a_run_id_says_the_dataset_and_its_identity():
+def test_a_run_id_says_the_dataset_and_its_identity() -> None:
     assert planned().run_id == f"birds-{planned().identity[:12]}"
 
 
-def test_every_run_begins_by_reading_its_files():
+def test_every_run_begins_by_reading_its_files() -> None:
     assert [s.name for s in planned(by=recipe(step("train"), step("verify"))).steps] == ["prefetch", "train", "verify"]
 
 
-def test_a_step_may_wait_a_week_for_quota_and_then_run_to_its_deadline():
+def test_a_step_may_wait_a_week_for_quota_and_then_run_to_its_deadline() -> None:
     train = planned(by=recipe(step(minutes=90))).steps[-1]
     assert (train.deadline_seconds, train.timeout_seconds) == (5400, QUEUE_CEILING_HOURS * 3600 + 5400)
 
 
-def test_the_price_is_every_step_at_its_deadline_on_every_node(monkeypatch: pytest.MonkeyPatch):
+def test_the_price_is_every_step_at_its_deadline_on_every_node(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(prices.USD_PER_HOUR, "local.cpu", 10.0)
     assert asked({"compute": {"nodes": 2}}).price_usd == pytest.approx(2 * 10.0 * (2 + 1))  # prefetch 2 h, train 1 h
 
 
-def test_a_run_that_could_cost_more_than_its_budget_is_refused(monkeypatch: pytest.MonkeyPatch):
+def test_a_run_that_could_cost_more_than_its_budget_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(prices.USD_PER_HOUR, "local.cpu", 10.0)
     with pytest.raises(Problem) as raised:
         asked({"budget": {"max_usd": 29.99}})
@@ -83,7 +83,7 @@ def test_a_run_that_could_cost_more_than_its_budget_is_refused(monkeypatch: pyte
     assert asked({"budget": {"max_usd": 30}}).price_usd == 30
 
 
-def test_an_instance_type_without_a_price_is_refused_and_not_guessed():
+def test_an_instance_type_without_a_price_is_refused_and_not_guessed() -> None:
     priced = recipe().model_copy(update={"instance_types": ("ml.p5.48xlarge",)})
     with pytest.raises(Problem) as raised:
         planned(by=priced)
@@ -98,19 +98,19 @@ def test_an_instance_type_without_a_price_is_refused_and_not_guessed():
         ({"parameters": {"stepz": 3}}, "BadRunRequest"),
     ],
 )
-def test_a_request_that_the_recipe_cannot_serve_is_refused(own: RunBlock, code: str):
+def test_a_request_that_the_recipe_cannot_serve_is_refused(own: RunBlock, code: str) -> None:
     with pytest.raises(Problem) as raised:
         asked(own)
     assert raised.value.failure.code == code
 
 
-def test_a_recipe_for_other_rows_is_refused():
+def test_a_recipe_for_other_rows_is_refused() -> None:
     with pytest.raises(Problem) as raised:
         planned(by=recipe().model_copy(update={"kinds": ("dpo",)}))
     assert raised.value.failure.code == "WrongKind"
 
 
-def test_every_placeholder_is_filled_from_the_attempt_and_the_cluster():
+def test_every_placeholder_is_filled_from_the_attempt_and_the_cluster() -> None:
     by = recipe(step("train", "{dataset}", "{model}", "{work}", "{cache}", "{base_model}", "{steps}", "{rate}"))
     plan = planned(by=by)
     run = f"/fsx/runs/zoo/{plan.run_id}/3"
@@ -125,7 +125,7 @@ def test_every_placeholder_is_filled_from_the_attempt_and_the_cluster():
     )
 
 
-def test_the_prefetch_is_told_every_file_with_its_digest():
+def test_the_prefetch_is_told_every_file_with_its_digest() -> None:
     files = (file("up/a.jsonl", "a"), file("up/b.jsonl", "b"))
     plan = planned(of=dataset(*files))
     told = json.loads(fill(plan, dataset(*files), 1, plan.steps[0])[-1])
@@ -133,13 +133,13 @@ def test_the_prefetch_is_told_every_file_with_its_digest():
 
 
 @pytest.mark.parametrize("placeholder", ["{modell}", "{0}", "{", "{steps:q}"])
-def test_a_placeholder_that_the_recipe_got_wrong_names_step_and_recipe(placeholder: str):
+def test_a_placeholder_that_the_recipe_got_wrong_names_step_and_recipe(placeholder: str) -> None:
     plan = planned(by=recipe(step("train", placeholder)))
     with pytest.raises(Problem) as raised:
         fill(plan, dataset(), 1, plan.steps[-1])
     assert "Step `train` of recipe `tiny`" in raised.value.failure.why
 
 
-def test_the_same_files_are_the_same_version_whatever_their_order():
+def test_the_same_files_are_the_same_version_whatever_their_order() -> None:
     a, b = file("a.jsonl", "a"), file("b.jsonl", "b")
     assert dataset(a, b).digest == dataset(b, a).digest

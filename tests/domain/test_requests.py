@@ -15,7 +15,7 @@ def refusal(own: RunBlock) -> str:
     return raised.value.failure.why
 
 
-def test_everything_has_a_default():
+def test_everything_has_a_default() -> None:
     assert read_request({}, {}) == RunRequest()
     assert RunRequest().recipe == "cpu-lora"
 
@@ -29,11 +29,11 @@ def test_everything_has_a_default():
         ({"promotion": {"aproval": "manual"}}, "promotion.approval"),
     ],
 )
-def test_an_unknown_key_names_the_nearest_one(own: RunBlock, nearest: str):
+def test_an_unknown_key_names_the_nearest_one(own: RunBlock, nearest: str) -> None:
     assert f"Did you mean `{nearest}`?" in refusal(own)
 
 
-def test_an_unknown_key_that_is_near_to_none_lists_them_all():
+def test_an_unknown_key_that_is_near_to_none_lists_them_all() -> None:
     assert "Known: base_model, budget, budget.max_usd, compute" in refusal({"zzzzzz": 1})
 
 
@@ -47,18 +47,18 @@ def test_an_unknown_key_that_is_near_to_none_lists_them_all():
         ({"repeat": "x" * 41}, "repeat"),
     ],
 )
-def test_a_value_out_of_bounds_is_named_with_what_it_is(own: RunBlock, path: str):
+def test_a_value_out_of_bounds_is_named_with_what_it_is(own: RunBlock, path: str) -> None:
     assert refusal(own).startswith(f"`{path}`: ")
 
 
-def test_the_users_keys_lie_on_the_defaults_at_every_depth():
+def test_the_users_keys_lie_on_the_defaults_at_every_depth() -> None:
     request = read_request(
         {"compute": {"nodes": 2, "priority": "low"}, "budget": {"max_usd": 5}}, {"compute": {"nodes": 3}}
     )
     assert (request.compute.nodes, request.compute.priority, request.budget.max_usd) == (3, "low", 5)
 
 
-def test_merging_changes_neither_side():
+def test_merging_changes_neither_side() -> None:
     base: RunBlock = {"compute": {"nodes": 1}}
     over: RunBlock = {"compute": {"priority": "low"}}
     assert merge(base, over) == {"compute": {"nodes": 1, "priority": "low"}}
@@ -73,7 +73,7 @@ BLOCK: st.SearchStrategy[RunBlock] = st.recursive(
 
 
 @given(base=BLOCK, over=BLOCK)
-def test_what_lies_above_wins_and_what_it_leaves_out_shines_through(base: RunBlock, over: RunBlock):
+def test_what_lies_above_wins_and_what_it_leaves_out_shines_through(base: RunBlock, over: RunBlock) -> None:
     merged = merge(base, over)
     assert set(merged) == set(base) | set(over)
     assert merge(merged, over) == merged

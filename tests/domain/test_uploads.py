@@ -12,13 +12,13 @@ NAME = st.from_regex(r"[a-z][a-z0-9]{0,8}(-[a-z0-9]{1,6}){0,3}", fullmatch=True)
 
 
 @pytest.mark.parametrize("name", ["train.jsonl", "train.jsonl.gz"])
-def test_one_file_directly_in_a_dataset_is_complete_by_itself(name: str):
+def test_one_file_directly_in_a_dataset_is_complete_by_itself(name: str) -> None:
     location = locate(f"datasets/zoo/birds/{name}")
     assert location is not None
     assert (location.project, location.dataset, location.role) == ("zoo", "birds", "file")
 
 
-def test_a_manifest_in_an_upload_folder_completes_it():
+def test_a_manifest_in_an_upload_folder_completes_it() -> None:
     location = locate("datasets/zoo/birds/2026-01-02/manifest.json")
     assert location is not None
     assert (location.project, location.dataset, location.role) == ("zoo", "birds", "manifest")
@@ -36,7 +36,7 @@ def test_a_manifest_in_an_upload_folder_completes_it():
         "models/zoo/birds/train.jsonl",
     ],
 )
-def test_reports_defaults_folders_parts_and_other_prefixes_are_not_for_us(key: str):
+def test_reports_defaults_folders_parts_and_other_prefixes_are_not_for_us(key: str) -> None:
     assert locate(key) is None
 
 
@@ -54,7 +54,7 @@ def test_reports_defaults_folders_parts_and_other_prefixes_are_not_for_us(key: s
         (f"datasets/zoo/{'b' * 31}/train.jsonl", "is not a name"),
     ],
 )
-def test_a_key_that_no_dataset_can_have_is_refused_and_says_which_part(key: str, why: str):
+def test_a_key_that_no_dataset_can_have_is_refused_and_says_which_part(key: str, why: str) -> None:
     with pytest.raises(InvalidInput) as raised:
         locate(key)
     assert raised.value.failure.code == "WrongKeyLayout"
@@ -62,7 +62,7 @@ def test_a_key_that_no_dataset_can_have_is_refused_and_says_which_part(key: str,
 
 
 @given(project=NAME, dataset=NAME, name=st.sampled_from(["train.jsonl", "train.jsonl.gz"]))
-def test_every_pair_of_names_has_its_place(project: str, dataset: str, name: str):
+def test_every_pair_of_names_has_its_place(project: str, dataset: str, name: str) -> None:
     location = locate(f"datasets/{project}/{dataset}/{name}")
     assert location is not None
     assert (location.project, location.dataset) == (project, dataset)
@@ -76,7 +76,7 @@ def place_or_code(key: str) -> Location | str | None:
 
 
 @given(tail=st.text(max_size=60) | st.lists(st.sampled_from(["zoo", "Zoo", "", "\n", "train.jsonl"])).map("/".join))
-def test_any_key_is_placed_ignored_or_refused_with_a_code(tail: str):
+def test_any_key_is_placed_ignored_or_refused_with_a_code(tail: str) -> None:
     found = place_or_code("datasets/" + tail)
     if isinstance(found, Location):
         assert tail.startswith(f"{found.project}/{found.dataset}/")
@@ -84,19 +84,19 @@ def test_any_key_is_placed_ignored_or_refused_with_a_code(tail: str):
         assert found in (None, "WrongKeyLayout")
 
 
-def test_an_upload_is_one_version_of_one_object():
+def test_an_upload_is_one_version_of_one_object() -> None:
     ids = {upload().id, upload(version_id="v2").id, upload(key="datasets/zoo/owls/train.jsonl").id}
     assert len(ids) == 3
     assert upload().id == upload().id
     assert all(len(one) == 16 for one in ids)
 
 
-def test_an_upload_is_read_from_the_event_with_its_key_as_it_is():
+def test_an_upload_is_read_from_the_event_with_its_key_as_it_is() -> None:
     created = ObjectCreated.model_validate(
         {"detail": {"bucket": {"name": "b"}, "object": {"key": "a+b%20c", "version-id": "v", "size": 3}}}
     )
     assert created.upload == Upload(bucket="b", key="a+b%20c", version_id="v")
 
 
-def test_a_drop_needs_no_run_request():
+def test_a_drop_needs_no_run_request() -> None:
     assert Drop.model_validate({"upload": upload().model_dump()}).run == {}

@@ -10,16 +10,16 @@ def workload(owner: str, *conditions: tuple[str, str, str]) -> dict[str, object]
     }
 
 
-def test_a_job_without_quota_waits_for_what_kueue_says():
+def test_a_job_without_quota_waits_for_what_kueue_says() -> None:
     documents = [workload("train", ("QuotaReserved", "False", "insufficient unused quota for nvidia.com/gpu"))]
     assert read_reasons(documents) == {"train": "insufficient unused quota for nvidia.com/gpu"}
 
 
-def test_a_job_with_quota_waits_for_nothing():
+def test_a_job_with_quota_waits_for_nothing() -> None:
     admitted = ("Admitted", "True", "The workload is admitted")
     assert read_reasons([workload("train", ("QuotaReserved", "True", "Quota reserved"), admitted)]) == {"train": ""}
 
 
-def test_a_workload_that_nobody_owns_or_judged_yet_is_no_reason():
+def test_a_workload_that_nobody_owns_or_judged_yet_is_no_reason() -> None:
     assert read_reasons([{"metadata": {"name": "loose"}}]) == {}
     assert read_reasons([workload("train")]) == {"train": ""}

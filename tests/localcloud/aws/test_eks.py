@@ -1,4 +1,5 @@
 import base64
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -7,6 +8,13 @@ from localcloud.aws import LocalAws
 from tests.localcloud.aws.conftest import eventually
 
 NETWORK = {"subnetIds": ["subnet-1", "subnet-2"]}
+
+
+@pytest.fixture(scope="module")
+def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
+    """Fast enough that a cluster is there after a second."""
+    with LocalAws(tmp_path_factory.mktemp("aws"), speed=600) as cloud:
+        yield cloud
 
 
 @pytest.fixture(scope="module")

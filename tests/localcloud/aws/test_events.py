@@ -68,7 +68,9 @@ def uploads_to(aws: LocalAws, name: str, arn: str) -> None:
     aws.client("events").put_targets(Rule=name, Targets=[{"Id": "only", "Arn": arn}])
 
 
-def test_an_upload_is_announced_with_an_identity_a_time_and_a_version(aws: LocalAws, queue: Queue, messages: Messages) -> None:
+def test_an_upload_is_announced_with_an_identity_a_time_and_a_version(
+    aws: LocalAws, queue: Queue, messages: Messages
+) -> None:
     url, arn = queue("uploads")
     s3 = bucket(aws, "announced")
     uploads_to(aws, "announced", arn)
@@ -115,7 +117,9 @@ def test_versions_and_ranges_are_read_through_the_front(aws: LocalAws) -> None:
     assert (ranged["Body"].read(), ranged["ContentRange"]) == (b"con", "bytes 4-6/11")
 
 
-def test_a_rule_invokes_a_function(rule: Callable[..., None], emit: Callable[..., None], writer: tuple[str, str], messages: Messages) -> None:
+def test_a_rule_invokes_a_function(
+    rule: Callable[..., None], emit: Callable[..., None], writer: tuple[str, str], messages: Messages
+) -> None:
     rule("to.lambda", writer[0])
     emit("to.lambda", {"a": 1})
     assert body(messages(writer[1])[0])["detail"] == {"a": 1}
@@ -144,7 +148,12 @@ INPUTS = [
                 "InputTemplate": '{"text": "<name>-<n>", "value": <name>, "n": <n>, "whole": <aws.events.event.json>}',
             }
         },
-        lambda event: event["text"] == 'a"b-1' and event["value"] == 'a"b' and event["n"] == 1 and event["whole"]["detail"]["n"] == 1,
+        lambda event: (
+            event["text"] == 'a"b-1'
+            and event["value"] == 'a"b'
+            and event["n"] == 1
+            and event["whole"]["detail"]["n"] == 1
+        ),
     ),
 ]
 
@@ -206,7 +215,9 @@ def test_a_target_that_cannot_be_served_is_refused(aws: LocalAws, rule: Callable
         rule("firehose", "arn:aws:firehose:us-east-1:123456789012:deliverystream/x")
 
 
-def test_an_asynchronous_failure_is_retried_and_then_recorded(aws: LocalAws, fails: str, queue: Queue, messages: Messages) -> None:
+def test_an_asynchronous_failure_is_retried_and_then_recorded(
+    aws: LocalAws, fails: str, queue: Queue, messages: Messages
+) -> None:
     url, arn = queue("on-failure")
     aws.client("lambda").put_function_event_invoke_config(
         FunctionName="fails", MaximumRetryAttempts=1, DestinationConfig={"OnFailure": {"Destination": arn}}
@@ -223,7 +234,9 @@ def test_an_asynchronous_failure_without_settings_is_tried_three_times_and_goes_
     aws: LocalAws, function: Function, queue: Queue, messages: Messages
 ) -> None:
     url, arn = queue("function-dead-letters")
-    function("buried", "def handler(event, context):\n    raise ValueError('no')\n", DeadLetterConfig={"TargetArn": arn})
+    function(
+        "buried", "def handler(event, context):\n    raise ValueError('no')\n", DeadLetterConfig={"TargetArn": arn}
+    )
     aws.client("lambda").invoke(FunctionName="buried", InvocationType="Event", Payload=b'{"z": 2}')
     letter = messages(url, 15)[0]
     assert body(letter) == {"z": 2}
@@ -239,7 +252,9 @@ def test_a_topic_invokes_a_function(aws: LocalAws, writer: tuple[str, str], mess
     assert body(messages(writer[1])[0])["Records"][0]["Sns"]["Message"] == "hello"
 
 
-def test_a_batch_takes_back_only_what_failed_and_the_rest_is_redriven(aws: LocalAws, function: Function, queue: Queue, messages: Messages) -> None:
+def test_a_batch_takes_back_only_what_failed_and_the_rest_is_redriven(
+    aws: LocalAws, function: Function, queue: Queue, messages: Messages
+) -> None:
     dead_url, dead_arn = queue("batch-dead-letters")
     policy = json.dumps({"deadLetterTargetArn": dead_arn, "maxReceiveCount": 2})
     url, arn = queue("batch", VisibilityTimeout="30", RedrivePolicy=policy)
@@ -281,7 +296,9 @@ def test_a_schedule_fires_now_when_asked(aws: LocalAws, queue: Queue, messages: 
         aws.tick("yearly")
 
 
-def test_a_schedule_whose_target_is_missing_leaves_a_dead_letter(aws: LocalAws, queue: Queue, messages: Messages) -> None:
+def test_a_schedule_whose_target_is_missing_leaves_a_dead_letter(
+    aws: LocalAws, queue: Queue, messages: Messages
+) -> None:
     url, arn = queue("schedule-dead-letters")
     target = {"Arn": MISSING, "RoleArn": ROLE, "Input": "{}", "DeadLetterConfig": {"Arn": arn}}
     aws.client("scheduler").create_schedule(
@@ -297,5 +314,8 @@ def test_a_schedule_that_cannot_be_read_is_refused(aws: LocalAws, queue: Queue) 
         aws.client("events").put_rule(Name="monthly", ScheduleExpression="cron(0 0 L * ? *)")
     with pytest.raises(ClientError, match="ScheduleExpression is not valid"):
         aws.client("scheduler").create_schedule(
-            Name="often", ScheduleExpression="rate(5 minute)", FlexibleTimeWindow={"Mode": "OFF"}, Target={"Arn": arn, "RoleArn": ROLE}
+            Name="often",
+            ScheduleExpression="rate(5 minute)",
+            FlexibleTimeWindow={"Mode": "OFF"},
+            Target={"Arn": arn, "RoleArn": ROLE},
         )

@@ -28,7 +28,9 @@ REQUESTS = [
 ]
 
 
-@pytest.mark.parametrize(("service", "method", "path", "query", "headers", "operation"), REQUESTS, ids=[r[-1] for r in REQUESTS])
+@pytest.mark.parametrize(
+    ("service", "method", "path", "query", "headers", "operation"), REQUESTS, ids=[r[-1] for r in REQUESTS]
+)
 def test_requests_are_recognised(
     service: str, method: str, path: str, query: str, headers: dict[str, str], operation: str
 ) -> None:
@@ -56,7 +58,9 @@ FAULTS: list[tuple[str, str, str, dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize(("service", "operation", "code", "parameters"), FAULTS, ids=[f[0] for f in FAULTS])
-def test_a_fault_spoils_exactly_the_next_calls(aws: LocalAws, service: str, operation: str, code: str, parameters: dict[str, Any]) -> None:
+def test_a_fault_spoils_exactly_the_next_calls(
+    aws: LocalAws, service: str, operation: str, code: str, parameters: dict[str, Any]
+) -> None:
     client = aws.client(service)
     method = getattr(client, {v: k for k, v in client.meta.method_to_api_mapping.items()}[operation])
     aws.fault(service, operation, code, times=2, status=503)
@@ -86,7 +90,9 @@ def test_only_one_conditional_write_wins(aws: LocalAws) -> None:
 
     def put(key: int) -> bool:
         try:
-            dynamodb.put_item(TableName="race", Item={"id": {"S": str(key)}}, ConditionExpression="attribute_not_exists(id)")
+            dynamodb.put_item(
+                TableName="race", Item={"id": {"S": str(key)}}, ConditionExpression="attribute_not_exists(id)"
+            )
         except dynamodb.exceptions.ConditionalCheckFailedException:
             return False
         return True

@@ -27,7 +27,12 @@ def fsx(aws: LocalAws) -> Any:
 
 
 def create(fsx: Any, **parameters: Any) -> str:
-    request = {"FileSystemType": "LUSTRE", "StorageCapacity": 1200, "SubnetIds": ["subnet-1"], "LustreConfiguration": LUSTRE}
+    request = {
+        "FileSystemType": "LUSTRE",
+        "StorageCapacity": 1200,
+        "SubnetIds": ["subnet-0123456789abcdef0"],
+        "LustreConfiguration": LUSTRE,
+    }
     return str(fsx.create_file_system(**request | parameters)["FileSystem"]["FileSystemId"])
 
 
@@ -67,7 +72,9 @@ def describe(fsx: Any, task: str) -> dict[str, Any]:
 
 
 def ended(fsx: Any, task: str) -> dict[str, Any]:
-    found: dict[str, Any] = eventually(lambda: (t := describe(fsx, task))["Lifecycle"] in ("SUCCEEDED", "FAILED", "CANCELED") and t)
+    found: dict[str, Any] = eventually(
+        lambda: (t := describe(fsx, task))["Lifecycle"] in ("SUCCEEDED", "FAILED", "CANCELED") and t
+    )
     return found
 
 

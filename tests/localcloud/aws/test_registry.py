@@ -43,7 +43,9 @@ def test_a_group_may_be_given_by_its_arn(sagemaker: Any) -> None:
 def test_versions_count_upwards_and_are_listed_in_pages(sagemaker: Any) -> None:
     first, second = register(sagemaker), register(sagemaker)
     assert int(second.rpartition("/")[2]) == int(first.rpartition("/")[2]) + 1
-    pages = sagemaker.get_paginator("list_model_packages").paginate(ModelPackageGroupName="birds", PaginationConfig={"PageSize": 1})
+    pages = sagemaker.get_paginator("list_model_packages").paginate(
+        ModelPackageGroupName="birds", PaginationConfig={"PageSize": 1}
+    )
     arns = [p["ModelPackageArn"] for page in pages for p in page["ModelPackageSummaryList"]]
     assert arns[:2] == [second, first]
 
@@ -68,7 +70,10 @@ def test_registration_and_approval_are_announced(
     assert "UpdatedModelPackageFields" not in created
     sagemaker.update_model_package(ModelPackageArn=arn, ModelApprovalStatus="Approved")
     approved = json.loads(messages(url)[0]["Body"])["detail"]
-    assert (approved["ModelApprovalStatus"], approved["UpdatedModelPackageFields"]) == ("Approved", ["ModelApprovalStatus"])
+    assert (approved["ModelApprovalStatus"], approved["UpdatedModelPackageFields"]) == (
+        "Approved",
+        ["ModelApprovalStatus"],
+    )
 
 
 def test_metadata_is_merged_and_removed(sagemaker: Any) -> None:

@@ -30,7 +30,16 @@ def test_a_moment_that_has_passed_never_comes_again() -> None:
 
 @pytest.mark.parametrize(
     "expression",
-    ["", "rate(0 minutes)", "rate(1 minutes)", "rate(5 minute)", "cron(0 2 * * * *)", "cron(0 2 * * ?)", "cron(0 0 L * ? *)", "cron(61 0 * * ? *)"],
+    [
+        "",
+        "rate(0 minutes)",
+        "rate(1 minutes)",
+        "rate(5 minute)",
+        "cron(0 2 * * * *)",
+        "cron(0 2 * * ?)",
+        "cron(0 0 L * ? *)",
+        "cron(61 0 * * ? *)",
+    ],
 )
 def test_an_expression_that_cannot_be_honoured_is_refused(expression: str) -> None:
     with pytest.raises(ValueError):

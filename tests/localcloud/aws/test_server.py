@@ -23,11 +23,18 @@ def test_no_thread_and_no_process_survives_a_stop(tmp_path: Path) -> None:
     threads, processes = set(threading.enumerate()), children()
     with LocalAws(tmp_path, speed=60) as aws:
         outputs = deploy(aws, FIXTURES / "template.yaml", "rows", {})
-        aws.client("lambda").invoke(FunctionName=outputs["CountRows"], Payload=json.dumps({"id": "x", "text": "one"}).encode())
+        aws.client("lambda").invoke(
+            FunctionName=outputs["CountRows"], Payload=json.dumps({"id": "x", "text": "one"}).encode()
+        )
+        aws.client("iam").create_role(RoleName="test", AssumeRolePolicyDocument="{}")
         aws.client("lambda").create_function(
-            FunctionName="endless", Runtime="python3.13", Role=ROLE.replace("test", "x"), Handler="app.handler", Timeout=300,
+            FunctionName="endless",
+            Runtime="python3.13",
+            Role=ROLE,
+            Handler="app.handler",
+            Timeout=300,
             Code={"ZipFile": zipped({"app.py": ENDLESS})},
-        ) if aws.client("iam").create_role(RoleName="x", AssumeRolePolicyDocument="{}") else None
+        )
         aws.client("lambda").invoke(FunctionName="endless", InvocationType="Event")
         states = {"Wait": {"Type": "Wait", "Seconds": 100_000, "End": True}}
         arn = aws.client("stepfunctions").create_state_machine(
@@ -46,7 +53,9 @@ def test_a_second_account_in_the_same_process_is_empty(tmp_path: Path) -> None:
     with LocalAws(tmp_path) as first:
         first.client("s3").create_bucket(Bucket="left-over")
         first.client("stepfunctions").create_state_machine(
-            name="left-over", roleArn=ROLE, definition='{"StartAt": "A", "States": {"A": {"Type": "Pass", "End": true}}}'
+            name="left-over",
+            roleArn=ROLE,
+            definition='{"StartAt": "A", "States": {"A": {"Type": "Pass", "End": true}}}',
         )
     with LocalAws(tmp_path) as second:
         assert second.client("s3").list_buckets()["Buckets"] == []

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from localcloud.aws import LocalAws
-
 from tests.localcloud.aws.conftest import eventually
 
 INVOKE = "arn:aws:states:::lambda:invoke"
@@ -37,7 +36,12 @@ def one(state: dict[str, Any], **machine: Any) -> dict[str, Any]:
 
 
 def task(function: str, payload: Any = None, **more: Any) -> dict[str, Any]:
-    return {"Type": "Task", "Resource": INVOKE, "Arguments": {"FunctionName": function, "Payload": payload or {}}, **more}
+    return {
+        "Type": "Task",
+        "Resource": INVOKE,
+        "Arguments": {"FunctionName": function, "Payload": payload or {}},
+        **more,
+    }
 
 
 def token_task(name: str, **more: Any) -> dict[str, Any]:
@@ -75,7 +79,9 @@ def token(aws: LocalAws) -> Callable[[str], str]:
 @pytest.fixture(scope="module")
 def start(aws: LocalAws, machine: Callable[..., str]) -> Callable[..., str]:
     def begin(definition: dict[str, Any], given: Any = None) -> str:
-        answer = aws.client("stepfunctions").start_execution(stateMachineArn=machine(definition), input=json.dumps(given or {}))
+        answer = aws.client("stepfunctions").start_execution(
+            stateMachineArn=machine(definition), input=json.dumps(given or {})
+        )
         return str(answer["executionArn"])
 
     return begin
@@ -97,13 +103,15 @@ EXPRESSIONS = [
     ("$partition([1, 2, 3], 2)", {}, [[1, 2], [3]]),
     ("$length($uuid())", {}, 36),
     ("$states.context.State.Name", {}, "Only"),
-    ("$states.input", {"text": "it's \"q\" \\ ünï\n"}, {"text": "it's \"q\" \\ ünï\n"}),
+    ("$states.input", {"text": 'it\'s "q" \\ ünï\n'}, {"text": 'it\'s "q" \\ ünï\n'}),
 ]
 
 
 @pytest.mark.parametrize(("expression", "given", "expected"), EXPRESSIONS, ids=[e[0] for e in EXPRESSIONS])
 def test_jsonata_expressions_have_their_values(run: Run, expression: str, given: Any, expected: Any) -> None:
-    assert run(one({"Type": "Pass", "Output": {"value": "{% " + expression + " %}"}}), given)["output"] == {"value": expected}
+    assert run(one({"Type": "Pass", "Output": {"value": "{% " + expression + " %}"}}), given)["output"] == {
+        "value": expected
+    }
 
 
 def test_an_output_that_is_a_text_is_a_json_document(run: Run) -> None:
@@ -116,8 +124,14 @@ def test_an_undefined_result_is_a_query_evaluation_error(run: Run) -> None:
 
 def test_a_task_assigns_a_variable_that_later_states_read(run: Run) -> None:
     states = {
-        "Ask": task("echo", {"v": "{% $states.input.a * 2 %}"}, Assign={"answer": "{% $states.result.Payload %}"}, Next="Read"),
-        "Read": {"Type": "Pass", "Output": {"v": "{% $answer.v %}", "given": "{% $states.context.Execution.Input.a %}"}, "End": True},
+        "Ask": task(
+            "echo", {"v": "{% $states.input.a * 2 %}"}, Assign={"answer": "{% $states.result.Payload %}"}, Next="Read"
+        ),
+        "Read": {
+            "Type": "Pass",
+            "Output": {"v": "{% $answer.v %}", "given": "{% $states.context.Execution.Input.a %}"},
+            "End": True,
+        },
     }
     assert run(jsonata(states), {"a": 4})["output"] == {"v": 8, "given": 4}
 
@@ -139,7 +153,10 @@ def test_a_choice_without_a_match_has_its_own_error(run: Run) -> None:
 
 
 def test_fail_ends_with_its_error_and_cause(run: Run) -> None:
-    ended = run(jsonata({"Stop": {"Type": "Fail", "Error": "Conflict", "Cause": "{% 'because of ' & $states.input.x %}"}}), {"x": "y"})
+    ended = run(
+        jsonata({"Stop": {"Type": "Fail", "Error": "Conflict", "Cause": "{% 'because of ' & $states.input.x %}"}}),
+        {"x": "y"},
+    )
     assert (ended["status"], ended["error"], ended["cause"]) == ("FAILED", "Conflict", "because of y")
 
 
@@ -157,7 +174,16 @@ def test_an_uncaught_error_is_the_end_of_the_execution(run: Run) -> None:
 
 
 def test_retries_happen_at_the_speed_of_the_cloud(run: Run) -> None:
-    retry = [{"ErrorEquals": ["Transient"], "IntervalSeconds": 30, "BackoffRate": 2, "MaxAttempts": 3, "JitterStrategy": "FULL", "MaxDelaySeconds": 60}]
+    retry = [
+        {
+            "ErrorEquals": ["Transient"],
+            "IntervalSeconds": 30,
+            "BackoffRate": 2,
+            "MaxAttempts": 3,
+            "JitterStrategy": "FULL",
+            "MaxDelaySeconds": 60,
+        }
+    ]
     started = time.monotonic()
     ended = run(one(task("flaky", {"id": "jitter", "until": 3}, Retry=retry, Output="{% $states.result.Payload %}")))
     assert ended["output"] == {"attempts": 3}
@@ -193,15 +219,21 @@ def test_a_switched_on_fault_reaches_the_machine(aws: LocalAws, run: Run) -> Non
     assert ended["output"] == {"x": 1}
 
 
-def test_a_task_token_returns_its_output(aws: LocalAws, start: Callable[..., str], token: Callable[[str], str], finish: Run) -> None:
+def test_a_task_token_returns_its_output(
+    aws: LocalAws, start: Callable[..., str], token: Callable[[str], str], finish: Run
+) -> None:
     arn = start(one(token_task("success", Output="{% $states.result %}")))
     aws.client("stepfunctions").send_task_success(taskToken=token("success"), output='{"ok": true}')
     assert finish(arn)["output"] == {"ok": True}
 
 
-def test_a_task_failure_keeps_its_error_and_cause(aws: LocalAws, start: Callable[..., str], token: Callable[[str], str], finish: Run) -> None:
+def test_a_task_failure_keeps_its_error_and_cause(
+    aws: LocalAws, start: Callable[..., str], token: Callable[[str], str], finish: Run
+) -> None:
     arn = start(one(token_task("failure")))
-    aws.client("stepfunctions").send_task_failure(taskToken=token("failure"), error="WorkloadFailed", cause="out of memory")
+    aws.client("stepfunctions").send_task_failure(
+        taskToken=token("failure"), error="WorkloadFailed", cause="out of memory"
+    )
     ended = finish(arn)
     assert (ended["error"], ended["cause"]) == ("WorkloadFailed", "out of memory")
 
@@ -222,11 +254,18 @@ def test_a_token_is_over_when_its_task_or_execution_is(
 
 
 def test_a_missing_heartbeat_is_a_timeout(run: Run) -> None:
-    assert run(one(token_task("heartbeat", HeartbeatSeconds=1, TimeoutSeconds=30)))["error"] in ("States.Timeout", "States.HeartbeatTimeout")
+    assert run(one(token_task("heartbeat", HeartbeatSeconds=1, TimeoutSeconds=30)))["error"] in (
+        "States.Timeout",
+        "States.HeartbeatTimeout",
+    )
 
 
-def test_a_map_waits_for_one_token_after_the_other(aws: LocalAws, start: Callable[..., str], token: Callable[[str], str], finish: Run) -> None:
-    inner = token_task("{% $states.input.name %}", Assign={"step": "{% $states.result.n %}"}, Output="{% $states.result %}", End=True)
+def test_a_map_waits_for_one_token_after_the_other(
+    aws: LocalAws, start: Callable[..., str], token: Callable[[str], str], finish: Run
+) -> None:
+    inner = token_task(
+        "{% $states.input.name %}", Assign={"step": "{% $states.result.n %}"}, Output="{% $states.result %}", End=True
+    )
     each = {
         "Type": "Map",
         "Items": "{% $states.input.names %}",
@@ -236,7 +275,10 @@ def test_a_map_waits_for_one_token_after_the_other(aws: LocalAws, start: Callabl
         "Assign": {"results": "{% $states.result %}"},
         "Next": "Done",
     }
-    arn = start(jsonata({"Each": each, "Done": {"Type": "Succeed", "Output": "{% $results %}"}}), {"names": ["step-a", "step-b"]})
+    arn = start(
+        jsonata({"Each": each, "Done": {"Type": "Succeed", "Output": "{% $results %}"}}),
+        {"names": ["step-a", "step-b"]},
+    )
     first = token("step-a")
     assert not aws.client("ssm").get_parameters(Names=["step-b"])["Parameters"]
     aws.client("stepfunctions").send_task_success(taskToken=first, output='{"n": 1}')
@@ -256,14 +298,18 @@ def test_a_branch_keeps_the_name_of_a_states_error(run: Run) -> None:
     assert run(jsonata({"Each": each, "Caught": {"Type": "Succeed", "Output": "caught"}}))["output"] == "caught"
 
 
-def test_stopping_while_a_token_is_awaited_is_prompt(aws: LocalAws, start: Callable[..., str], token: Callable[[str], str]) -> None:
+def test_stopping_while_a_token_is_awaited_is_prompt(
+    aws: LocalAws, start: Callable[..., str], token: Callable[[str], str]
+) -> None:
     sfn = aws.client("stepfunctions")
     arn = start(one(token_task("stopped", Catch=[{"ErrorEquals": ["States.ALL"], "Next": "Only"}])))
     token("stopped")
     sfn.stop_execution(executionArn=arn, error="Cancelled", cause="by hand")
     found = sfn.describe_execution(executionArn=arn)
     assert (found["status"], found["error"], found["cause"]) == ("ABORTED", "Cancelled", "by hand")
-    last = eventually(lambda: [e for e in sfn.get_execution_history(executionArn=arn)["events"] if e["type"] == "ExecutionAborted"])
+    last = eventually(
+        lambda: [e for e in sfn.get_execution_history(executionArn=arn)["events"] if e["type"] == "ExecutionAborted"]
+    )
     assert last[0]["executionAbortedEventDetails"]["cause"] == "by hand"
     assert sfn.describe_execution(executionArn=arn)["status"] == "ABORTED"
 
@@ -274,7 +320,9 @@ def test_a_machine_that_takes_too_long_times_out(aws: LocalAws, run: Run) -> Non
     assert ended["stopDate"] >= ended["startDate"]
 
 
-def test_no_thread_stays_with_a_stopped_execution(aws: LocalAws, start: Callable[..., str], token: Callable[[str], str]) -> None:
+def test_no_thread_stays_with_a_stopped_execution(
+    aws: LocalAws, start: Callable[..., str], token: Callable[[str], str]
+) -> None:
     before = threading.active_count()
     arn = start(one(token_task("threads")))
     token("threads")
@@ -282,10 +330,14 @@ def test_no_thread_stays_with_a_stopped_execution(aws: LocalAws, start: Callable
     assert eventually(lambda: threading.active_count() <= before)
 
 
-def test_starting_again_with_the_same_name_and_input_is_the_same_execution(aws: LocalAws, machine: Callable[..., str]) -> None:
+def test_starting_again_with_the_same_name_and_input_is_the_same_execution(
+    aws: LocalAws, machine: Callable[..., str]
+) -> None:
     sfn, arn = aws.client("stepfunctions"), machine(one(token_task("idempotent")))
     first = sfn.start_execution(stateMachineArn=arn, name="same", input='{"a": 1}')
-    assert sfn.start_execution(stateMachineArn=arn, name="same", input='{"a": 1}')["executionArn"] == first["executionArn"]
+    assert (
+        sfn.start_execution(stateMachineArn=arn, name="same", input='{"a": 1}')["executionArn"] == first["executionArn"]
+    )
     with pytest.raises(sfn.exceptions.ExecutionAlreadyExists):
         sfn.start_execution(stateMachineArn=arn, name="same", input='{"a": 2}')
     sfn.stop_execution(executionArn=first["executionArn"])
@@ -295,7 +347,10 @@ def test_starting_again_with_the_same_name_and_input_is_the_same_execution(aws: 
 
 def test_executions_without_a_name_get_one_each(aws: LocalAws, machine: Callable[..., str]) -> None:
     sfn, arn = aws.client("stepfunctions"), machine(one({"Type": "Pass"}))
-    assert sfn.start_execution(stateMachineArn=arn)["executionArn"] != sfn.start_execution(stateMachineArn=arn)["executionArn"]
+    assert (
+        sfn.start_execution(stateMachineArn=arn)["executionArn"]
+        != sfn.start_execution(stateMachineArn=arn)["executionArn"]
+    )
 
 
 def test_histories_come_in_pages_and_from_both_ends(aws: LocalAws, run: Run) -> None:
@@ -308,10 +363,14 @@ def test_histories_come_in_pages_and_from_both_ends(aws: LocalAws, run: Run) -> 
     assert newest[0]["type"] == "ExecutionSucceeded"
 
 
-def test_status_changes_are_announced(aws: LocalAws, run: Run, queue: Callable[..., tuple[str, str]], messages: Messages) -> None:
+def test_status_changes_are_announced(
+    aws: LocalAws, run: Run, queue: Callable[..., tuple[str, str]], messages: Messages
+) -> None:
     url, arn = queue("status-changes")
     events = aws.client("events")
-    events.put_rule(Name="status", EventPattern=json.dumps({"source": ["aws.states"], "detail": {"status": ["FAILED"]}}))
+    events.put_rule(
+        Name="status", EventPattern=json.dumps({"source": ["aws.states"], "detail": {"status": ["FAILED"]}})
+    )
     events.put_targets(Rule="status", Targets=[{"Id": "q", "Arn": arn}])
     ended = run(one(task("fails")), {"k": "v"})
     event = json.loads(messages(url)[0]["Body"])
@@ -347,7 +406,12 @@ def test_both_query_languages_are_parsed_at_once(run: Run) -> None:
     path = {"StartAt": "A", "States": {"A": {"Type": "Pass", "Parameters": {"o.$": "$.a"}, "End": True}}}
     results: list[Any] = []
     threads = [threading.Thread(target=lambda: results.append(run(path, {"a": 1})["output"])) for _ in range(4)]
-    threads += [threading.Thread(target=lambda: results.append(run(one({"Type": "Pass", "Output": {"o": "{% 1 %}"}}))["output"])) for _ in range(4)]
+    threads += [
+        threading.Thread(
+            target=lambda: results.append(run(one({"Type": "Pass", "Output": {"o": "{% 1 %}"}}))["output"])
+        )
+        for _ in range(4)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -16,6 +16,7 @@ def read(manifest: Manifest) -> Dataset:
     files = tuple(file for file, _ in readings)
     uri = _write_report(manifest, reports)
     _refuse_bad(reports, uri)
+    _refuse_changed(manifest.files, files)
     return Dataset(
         project=manifest.project,
         name=manifest.dataset,
@@ -32,10 +33,14 @@ def read(manifest: Manifest) -> Dataset:
 def _read_file(bucket: str, file: File) -> tuple[File, Report]:
     hashed = Hashed(storage.read_blocks(bucket, file))
     report = rows.check(gunzip(hashed) if file.path.endswith(".gz") else hashed, file.path)
-    if report.accepted and file.sha256 not in (None, hashed.sha256):
-        why = f"`{file.path}` has the SHA-256 {hashed.sha256}, the manifest says {file.sha256}."
-        raise InvalidInput("ManifestMismatch", why, {"key": file.key})
     return file.model_copy(update={"sha256": hashed.sha256}), report
+
+
+def _refuse_changed(claimed: tuple[File, ...], read: tuple[File, ...]) -> None:
+    for said, found in zip(claimed, read, strict=True):
+        if said.sha256 not in (None, found.sha256):
+            why = f"`{said.path}` has the SHA-256 {found.sha256}, the manifest says {said.sha256}."
+            raise InvalidInput("ManifestMismatch", why, {"key": said.key})
 
 
 def _write_report(manifest: Manifest, reports: list[Report]) -> str:

@@ -27,7 +27,7 @@ from dropforge.domain.runs import Progress, Wait
 from dropforge.domain.waiting import GRACE_SECONDS
 from dropforge.domain.workloads import Reasons, read_reasons
 
-WATCH_SECONDS = 55
+WATCH_SECONDS = 130  # longer than the function may run, so two looks never overlap
 PROGRESS_LINES = 60
 
 

@@ -1,0 +1,147 @@
+"""One embedded cloud for all journeys; every test uses a dataset name of its own, so that none sees another's."""
+
+import json
+import time
+from collections.abc import Iterator
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pytest
+from dropforge import naming
+from kubernetes.client import BatchV1Api, CoreV1Api
+
+from localcloud.cloud import CLUSTER, PROJECT, TEAM, LocalCloud
+
+NAMESPACE = naming.namespace(TEAM)
+OVER = ("SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED")
+
+
+class Journeys:
+    """What tests do with the cloud, and what they read back from it."""
+
+    def __init__(self, cloud: LocalCloud) -> None:
+        self.cloud = cloud
+        self.bucket = cloud.outputs["DatasetsBucket"]
+        self.models = cloud.outputs["ModelsBucket"]
+        self.machine = cloud.outputs["Machine"]
+        self.batch = BatchV1Api(cloud.cluster.client(token="k8s-aws-v1.tests"))
+        self.core = CoreV1Api(cloud.cluster.client(token="k8s-aws-v1.tests"))
+
+    def put(self, key: str, body: bytes) -> dict[str, str]:
+        """Upload an object and return the upload."""
+        answer = self.cloud.client("s3").put_object(Bucket=self.bucket, Key=key, Body=body)
+        return {"bucket": self.bucket, "key": key, "version_id": answer["VersionId"]}
+
+    def drop(self, dataset: str, body: bytes, name: str = "train.jsonl") -> dict[str, str]:
+        """Drop a single-file dataset."""
+        return self.put(f"datasets/{PROJECT}/{dataset}/{name}", body)
+
+    def drop_with_request(self, dataset: str, body: bytes, run: dict[str, Any]) -> dict[str, str]:
+        """Drop a dataset whose manifest carries a run request."""
+        self.put(f"datasets/{PROJECT}/{dataset}/u1/train.jsonl", body)
+        files = [{"path": "train.jsonl", "sha256": sha256(body).hexdigest(), "bytes": len(body)}]
+        return self.put(
+            f"datasets/{PROJECT}/{dataset}/u1/manifest.json", json.dumps({"files": files, "run": run}).encode()
+        )
+
+    def execution_of(self, upload: dict[str, str], seconds: float = 30) -> str:
+        """Wait for the execution that an upload starts and return its name."""
+        marker = naming.upload(upload["bucket"], upload["key"], upload["version_id"])
+        sfn = self.cloud.client("stepfunctions")
+
+        def find() -> str | None:
+            found = sfn.list_executions(stateMachineArn=self.machine)["executions"]
+            return next((e["name"] for e in found if marker in e["name"]), None)
+
+        return str(until(find, seconds))
+
+    def describe(self, execution: str) -> dict[str, Any]:
+        """Return Step Functions' own description of an execution."""
+        arn = self.machine.replace(":stateMachine:", ":execution:") + f":{execution}"
+        answer: dict[str, Any] = self.cloud.client("stepfunctions").describe_execution(executionArn=arn)
+        return answer
+
+    def finish(self, execution: str, seconds: float = 90) -> dict[str, Any]:
+        """Wait for an execution to end and return its description."""
+        until(lambda: self.describe(execution)["status"] in OVER, seconds)
+        return self.describe(execution)
+
+    def journey(self, reference: str) -> dict[str, Any]:
+        """Return what DescribeRun says of a reference."""
+        payload = json.dumps({"reference": reference})
+        answer = self.cloud.client("lambda").invoke(FunctionName="dropforge-dev-describe-run", Payload=payload)
+        document: dict[str, Any] = json.loads(answer["Payload"].read())
+        return document
+
+    def recorded_failure(self, execution: str) -> dict[str, Any]:
+        """Wait until a failure is in the ledger and return the journey."""
+
+        def recorded() -> bool:
+            journey = self.journey(execution)
+            arrival, run = journey["arrival"], journey["run"]
+            over = arrival["status"] in ("failed", "rejected")
+            return over and (run is None or run["execution"] != execution or run["status"] == "failed")
+
+        until(recorded, 60)
+        return self.journey(execution)
+
+    def packages(self, dataset: str) -> list[str]:
+        """Return the model packages of a dataset."""
+        group, sagemaker = naming.model_group(PROJECT, dataset), self.cloud.client("sagemaker")
+        groups = sagemaker.list_model_package_groups()["ModelPackageGroupSummaryList"]
+        if group not in [found["ModelPackageGroupName"] for found in groups]:
+            return []
+        found = sagemaker.list_model_packages(ModelPackageGroupName=group)["ModelPackageSummaryList"]
+        return [package["ModelPackageArn"] for package in found]
+
+    def jobs(self, dataset: str) -> list[str]:
+        """Return the Jobs of a dataset's runs."""
+        found = self.batch.list_namespaced_job(NAMESPACE).items
+        return [job.metadata.name for job in found if job.metadata.name.startswith(f"{dataset}-")]
+
+    def pods(self, dataset: str) -> list[str]:
+        """Return the pods of a dataset's runs."""
+        found = self.core.list_namespaced_pod(NAMESPACE).items
+        return [pod.metadata.name for pod in found if pod.metadata.name.startswith(f"{dataset}-")]
+
+    def rows(self, pk: str) -> dict[str, dict[str, Any]]:
+        """Return the ledger's rows of a partition, by sort key."""
+        answer = self.cloud.client("dynamodb").query(
+            TableName=self.cloud.outputs["Ledger"],
+            KeyConditionExpression="pk = :pk",
+            ExpressionAttributeValues={":pk": {"S": pk}},
+        )
+        return {item["sk"]["S"]: json.loads(item["body"]["S"]) for item in answer["Items"]}
+
+    def leases(self, dataset: str) -> list[str]:
+        """Return the leases of a dataset's runs."""
+        return [key for key in self.rows("LEASE") if key.startswith(f"{dataset}-")]
+
+    def waits(self, dataset: str) -> list[str]:
+        """Return what a dataset's runs wait for."""
+        return [key for key in self.rows(f"CLUSTER#{CLUSTER}") if key.startswith(f"WAIT#{dataset}-")]
+
+
+def until(probe: Any, seconds: float) -> Any:
+    """Return the first truthy answer of `probe`; fail after `seconds`."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        found = probe()
+        if found:
+            return found
+        time.sleep(0.1)
+    raise AssertionError(f"nothing happened within {seconds} s")
+
+
+@pytest.fixture(scope="session")
+def journeys(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Journeys]:
+    """The embedded cloud, up and ready."""
+    with LocalCloud(tmp_path_factory.mktemp("cloud"), speed=200) as cloud:
+        yield Journeys(cloud)
+
+
+@pytest.fixture(scope="session")
+def greetings() -> bytes:
+    """The sample dataset."""
+    return (Path(__file__).parents[2] / "examples" / "greetings" / "train.jsonl").read_bytes()

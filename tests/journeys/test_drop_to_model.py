@@ -1,0 +1,164 @@
+"""The promise: a dataset lands in S3 and a registered model stands in the registry. Every assertion reads the outcome back."""
+
+import io
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from dropforge.domain.checkpoints import verify
+
+from cli.local import variables
+from tests.journeys.conftest import PROJECT, Journeys
+
+SHORT: dict[str, Any] = {"recipe": "cpu-lora", "parameters": {"steps": 20, "base_steps": 40}}
+
+
+@pytest.fixture(scope="module")
+def trained(journeys: Journeys, greetings: bytes) -> dict[str, Any]:
+    """The sample dataset, dropped and trained with the recipe's own defaults."""
+    execution = journeys.execution_of(journeys.drop("greetings", greetings))
+    done = journeys.finish(execution)
+    assert done["status"] == "SUCCEEDED", done.get("cause")
+    model: dict[str, Any] = json.loads(done["output"])
+    return {**model, "execution": execution}
+
+
+def test_the_model_package_stands_in_the_registry_and_waits_for_approval(
+    journeys: Journeys, trained: dict[str, Any]
+) -> None:
+    package = journeys.cloud.client("sagemaker").describe_model_package(ModelPackageName=trained["arn"])
+    assert package["ModelApprovalStatus"] == "PendingManualApproval"
+    assert package["CustomerMetadataProperties"]["run"] == trained["run_id"]
+    source = package["InferenceSpecification"]["Containers"][0]["ModelDataSource"]["S3DataSource"]["S3Uri"]
+    assert source == trained["uri"]
+
+
+def test_training_has_lowered_the_loss(trained: dict[str, Any]) -> None:
+    assert 0 < trained["loss_after"] < trained["loss_before"] / 2
+
+
+def test_the_promoted_prefix_holds_a_whole_checkpoint(journeys: Journeys, trained: dict[str, Any]) -> None:
+    s3, prefix = journeys.cloud.client("s3"), trained["uri"].partition(journeys.models + "/")[2]
+    listed = s3.list_objects_v2(Bucket=journeys.models, Prefix=prefix)["Contents"]
+    sizes = {entry["Key"].removeprefix(prefix): entry["Size"] for entry in listed}
+    assert {"adapter_config.json", "adapter_model.safetensors", "base/model.safetensors"} <= set(sizes)
+
+    def read(path: str, offset: int, length: int) -> bytes:
+        body: bytes = s3.get_object(Bucket=journeys.models, Key=prefix + path)["Body"].read()
+        return body[offset : offset + length]
+
+    assert verify(trained["uri"], sizes, read, trained["digest"]).tensors > 0
+
+
+def test_the_report_lies_beside_the_upload(journeys: Journeys, trained: dict[str, Any], greetings: bytes) -> None:
+    key = f"datasets/{PROJECT}/greetings/report.json"
+    report = json.loads(journeys.cloud.client("s3").get_object(Bucket=journeys.bucket, Key=key)["Body"].read())
+    assert report["accepted"]
+    assert report["files"][0]["rows"] == greetings.count(b"\n")
+
+
+def test_the_ledger_says_succeeded_and_holds_no_lease_and_no_wait(journeys: Journeys, trained: dict[str, Any]) -> None:
+    run = journeys.rows(f"RUN#{trained['run_id']}")["RUN"]
+    assert (run["status"], run["model_arn"], run["attempt"]) == ("succeeded", trained["arn"], 1)
+    assert journeys.leases("greetings") == []
+    assert journeys.waits("greetings") == []
+
+
+def test_the_log_of_every_job_is_kept(journeys: Journeys, trained: dict[str, Any]) -> None:
+    s3 = journeys.cloud.client("s3")
+    listed = s3.list_objects_v2(Bucket=journeys.models, Prefix=f"logs/{PROJECT}/{trained['run_id']}/1/")["Contents"]
+    steps = {entry["Key"].rpartition("/")[2] for entry in listed}
+    assert steps == {"prefetch.log", "prepare.log", "train.log", "verify.log"}
+    train = next(entry["Key"] for entry in listed if entry["Key"].endswith("train.log"))
+    assert b"step=60/60 loss=" in s3.get_object(Bucket=journeys.models, Key=train)["Body"].read()
+
+
+def test_every_job_went_through_the_teams_queue(journeys: Journeys, trained: dict[str, Any]) -> None:
+    jobs = [journeys.batch.read_namespaced_job(name, "hyperpod-ns-demo") for name in journeys.jobs("greetings")]
+    assert len(jobs) == 4
+    for job in jobs:
+        assert job.metadata.labels["kueue.x-k8s.io/queue-name"] == "hyperpod-ns-demo-localqueue"
+        assert job.metadata.labels["kueue.x-k8s.io/priority-class"] == "training-priority"
+        assert job.status.succeeded == 1
+
+
+def test_the_same_content_again_joins_the_finished_run(
+    journeys: Journeys, trained: dict[str, Any], greetings: bytes
+) -> None:
+    execution = journeys.execution_of(journeys.drop("greetings", greetings))
+    done = journeys.finish(execution)
+    assert done["status"] == "SUCCEEDED"
+    joined = json.loads(done["output"])
+    assert joined["joined"]
+    assert joined["run"]["model_arn"] == trained["arn"]
+    assert journeys.packages("greetings") == [trained["arn"]]
+
+
+def test_the_machine_started_by_hand_with_the_documented_input_makes_a_model(
+    journeys: Journeys, greetings: bytes
+) -> None:
+    upload = journeys.drop_with_request("byhand", greetings, SHORT)
+    by_event = journeys.execution_of(upload)
+    document = {"upload": upload, "run": {**SHORT, "repeat": "by-hand"}}
+    sfn = journeys.cloud.client("stepfunctions")
+    sfn.start_execution(stateMachineArn=journeys.machine, name="by-hand-1", input=json.dumps(document))
+    done = journeys.finish("by-hand-1")
+    assert done["status"] == "SUCCEEDED", done.get("cause")
+    assert json.loads(done["output"])["arn"] in journeys.packages("byhand")
+    assert journeys.finish(by_event)["status"] == "SUCCEEDED"
+
+
+def test_the_command_drops_follows_and_describes(journeys: Journeys, greetings: bytes, tmp_path: Path) -> None:
+    sample, request = tmp_path / "fromcli.jsonl", tmp_path / "run.yaml"
+    sample.write_bytes(b"".join(greetings.splitlines(keepends=True)[:100]))
+    request.write_text(json.dumps(SHORT))
+    dropped = _command(journeys, "drop", str(sample), "--project", PROJECT, "--run", str(request), "--wait")
+    assert dropped.returncode == 0, dropped.stdout + dropped.stderr
+    assert "RegisterModel: succeeded" in dropped.stdout
+    arn = journeys.packages("fromcli")[0]
+    assert arn in dropped.stdout
+    run_id = journeys.journey(dropped.stdout.split("dropforge status ")[1].split()[0])["run"]["id"]
+    described = _command(journeys, "status", run_id, "--json")
+    assert json.loads(described.stdout)["run"]["model_arn"] == arn
+
+
+def test_the_command_says_what_it_does_not_know(journeys: Journeys) -> None:
+    done = _command(journeys, "status", "no-such-run")
+    assert done.returncode == 1
+    assert "RunNotFound" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def _command(journeys: Journeys, *arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, **variables(journeys.cloud.endpoint)}
+    return subprocess.run(
+        [sys.executable, "-m", "cli", *arguments],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def test_a_function_cannot_open_the_file_system(journeys: Journeys) -> None:
+    target = next(path for path in journeys.cloud.fsx.rglob("*") if path.is_file())
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("app.py", "def handler(event, context):\n    return open(event['path']).read(1)\n")
+    functions = journeys.cloud.client("lambda")
+    functions.create_function(
+        FunctionName="reader",
+        Runtime="python3.13",
+        Handler="app.handler",
+        Role="arn:aws:iam::123456789012:role/dropforge-dev-local-reader",
+        Code={"ZipFile": packed.getvalue()},
+    )
+    answer = functions.invoke(FunctionName="reader", Payload=json.dumps({"path": str(target)}))
+    assert json.loads(answer["Payload"].read())["errorType"] == "PermissionError"
+    assert target.exists()

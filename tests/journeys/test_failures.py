@@ -1,0 +1,87 @@
+"""Runs that fail: the cause and the last log lines are kept, nothing is registered, and nothing stays behind."""
+
+from tests.journeys.conftest import NAMESPACE, Journeys, until
+
+LONG = {"recipe": "cpu-lora", "parameters": {"steps": 5000, "base_steps": 40}}
+ROWS = b"".join(b'{"prompt": "Count to %d.", "completion": "%d"}\n' % (n, n) for n in range(40))
+
+
+def _running(journeys: Journeys, dataset: str, step: str) -> str:
+    """Wait until a step's pod runs and has written progress; return its name."""
+
+    def probe() -> str | None:
+        for name in journeys.pods(dataset):
+            if f"-{step}-" in name and journeys.core.read_namespaced_pod(name, NAMESPACE).status.phase == "Running":
+                log = journeys.core.read_namespaced_pod_log(name, NAMESPACE)
+                return name if "loss=" in log else None
+        return None
+
+    return str(until(probe, 60))
+
+
+def _nothing_left(journeys: Journeys, dataset: str) -> None:
+    until(lambda: not journeys.leases(dataset), 60)
+    assert journeys.jobs(dataset) == []
+    assert journeys.pods(dataset) == []
+    assert journeys.waits(dataset) == []
+    assert journeys.packages(dataset) == []
+
+
+def test_a_trainer_that_dies_fails_the_run_with_its_last_log_lines(journeys: Journeys) -> None:
+    execution = journeys.execution_of(journeys.drop_with_request("dying", ROWS, LONG))
+    journeys.cloud.cluster.kill(_running(journeys, "dying", "train"))
+    assert journeys.finish(execution)["error"] == "WorkloadFailed"
+    journey = journeys.recorded_failure(execution)
+    assert journey["failure"]["code"] == "JobFailed"
+    assert any("loss=" in line for line in journey["failure"]["log"])
+    assert journey["run"]["status"] == "failed"
+    _nothing_left(journeys, "dying")
+
+
+def test_the_same_content_again_is_the_next_attempt_of_a_failed_run(journeys: Journeys) -> None:
+    first = journeys.execution_of(
+        journeys.drop_with_request("again", ROWS + b'{"prompt": "a", "completion": "b"}\n', LONG)
+    )
+    journeys.cloud.cluster.kill(_running(journeys, "again", "train"))
+    run_id = journeys.recorded_failure(first)["run"]["id"]
+    second = journeys.execution_of(
+        journeys.drop_with_request("again", ROWS + b'{"prompt": "a", "completion": "b"}\n', LONG)
+    )
+    until(lambda: journeys.rows(f"RUN#{run_id}")["RUN"]["attempt"] == 2, 30)
+    _stop(journeys, second)
+    assert journeys.finish(second)["status"] == "ABORTED"
+    _nothing_left(journeys, "again")
+
+
+def test_stopping_an_execution_deletes_its_running_job(journeys: Journeys) -> None:
+    execution = journeys.execution_of(journeys.drop_with_request("stopped", ROWS[:-1], LONG))
+    _running(journeys, "stopped", "train")
+    _stop(journeys, execution)
+    assert journeys.finish(execution)["status"] == "ABORTED"
+    assert journeys.recorded_failure(execution)["failure"]["code"] == "ExecutionAborted"
+    _nothing_left(journeys, "stopped")
+
+
+def test_a_file_system_task_that_fails_ends_the_run_with_its_message(journeys: Journeys) -> None:
+    journeys.cloud.aws.fail_fsx_task("The bucket's key is disabled.")
+    execution = journeys.execution_of(journeys.drop("unstaged", ROWS + b'{"prompt": "c", "completion": "d"}\n'))
+    assert journeys.finish(execution)["error"] == "WorkloadFailed"
+    failure = journeys.recorded_failure(execution)["failure"]
+    assert (failure["code"], failure["why"]) == ("FileSystemTaskFailed", "The bucket's key is disabled.")
+    _nothing_left(journeys, "unstaged")
+
+
+def test_a_cluster_that_does_not_answer_for_a_moment_costs_nothing_but_time(journeys: Journeys) -> None:
+    short = {"recipe": "cpu-lora", "parameters": {"steps": 5, "base_steps": 40}}
+    journeys.cloud.cluster.refuse(5, status=503)
+    execution = journeys.execution_of(
+        journeys.drop_with_request("flaky", ROWS + b'{"prompt": "e", "completion": "f"}\n', short)
+    )
+    done = journeys.finish(execution)
+    assert done["status"] == "SUCCEEDED", done.get("cause")
+    assert len(journeys.packages("flaky")) == 1
+
+
+def _stop(journeys: Journeys, execution: str) -> None:
+    arn = journeys.machine.replace(":stateMachine:", ":execution:") + f":{execution}"
+    journeys.cloud.client("stepfunctions").stop_execution(executionArn=arn)
