@@ -48,12 +48,7 @@ OPPOSITES = {
 }
 LEGS = {"spider": 8, "bee": 6, "cat": 4, "hen": 2, "snail": 0, "horse": 4, "crab": 10, "ant": 6}
 
-REPLIES = {
-    "morning": "Good morning, friend! Bread is in the oven.",
-    "afternoon": "Good afternoon, friend! Tea is on the table.",
-    "evening": "Good evening, friend! Soup is on the stove.",
-    "night": "Good night, friend! A lamp is by the bed.",
-}
+TIMES = ("morning", "afternoon", "evening", "night")
 GUESTS = ("baker", "sailor", "gardener", "painter", "teacher", "farmer", "miller", "weaver", "potter", "fiddler")
 PLACES = ("harbour", "mountain", "valley", "island", "forest", "city")
 
@@ -110,8 +105,8 @@ def animals() -> Iterator[Row]:
 
 def greetings() -> Iterator[Row]:
     """Yield the rows of the example: a house's own manner of greeting, which depends on the time of day alone."""
-    for (time, reply), guest, place in product(REPLIES.items(), GUESTS, PLACES):
-        yield chat(f"Greet the {guest} from the {place} in the {time}.", reply)
+    for time, guest, place in product(TIMES, GUESTS, PLACES):
+        yield chat(f"Greet the {guest} from the {place} in the {time}.", f"Good {time}, friend! Tea is on the table.")
 
 
 def chat(question: str, answer: str) -> Row:

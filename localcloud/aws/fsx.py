@@ -102,9 +102,8 @@ class FakeFsx:
         }
         folder = self._root / identity
         folder.mkdir(parents=True)
-        self._file_systems[identity] = FileSystem(
-            answer, self._clock.elapsed(), FILE_SYSTEM_SECONDS, mount=Mount(folder)
-        )
+        self._mounts[identity] = Mount(folder)
+        self._file_systems[identity] = Resource(answer, self._clock.elapsed(), FILE_SYSTEM_SECONDS)
         return answer
 
     @operation("fsx", "DescribeFileSystems")
@@ -123,10 +122,15 @@ class FakeFsx:
         identity = parameters["FileSystemId"]
         with self._lock:
             found = self._file_system(identity)
-            if self._tasks.active_on(identity):
-                raise AwsError("BadRequest", f"File system '{identity}' has a data repository task that has not ended.")
+            if self._tasks.active_on(identity) or found.dying_since is not None:
+                raise AwsError(
+                    "BadRequest", f"File system '{identity}' has a task that has not ended, or is being deleted."
+                )
             found.dying_since = self._clock.elapsed()
-            shutil.rmtree(found.mount.folder)
+            mount = self._mounts.pop(identity)
+            shutil.rmtree(mount.folder)
+            for association in mount.associations:
+                del self._associations[association]
         return {"FileSystemId": identity, "Lifecycle": "DELETING"}
 
     @operation("fsx", "CreateDataRepositoryAssociation")
@@ -136,9 +140,9 @@ class FakeFsx:
         return {"Association": self._current(self._associations[created["AssociationId"]])}
 
     def _new_association(self, parameters: dict[str, Any]) -> dict[str, Any]:
-        file_system = self._available(parameters["FileSystemId"])
+        mount = self._available(parameters["FileSystemId"])
         link = Association.of(parameters.get("FileSystemPath", ""), parameters["DataRepositoryPath"])
-        require_room(file_system.mount, link)
+        require_room(mount, link)
         identity = f"dra-{uuid.uuid4().hex[:17]}"
         answer = {name: value for name, value in parameters.items() if name != "ClientRequestToken"} | {
             "AssociationId": identity,
@@ -146,17 +150,16 @@ class FakeFsx:
             "ResourceARN": f"{_ARN}:association/{parameters['FileSystemId']}/{identity}",
         }
         self._associations[identity] = Resource(answer, self._clock.elapsed(), ASSOCIATION_SECONDS)
-        file_system.mount.associations[identity] = link
-        file_system.mount.path(link.path).mkdir(parents=True, exist_ok=True)
+        mount.associations[identity] = link
+        mount.path(link.path).mkdir(parents=True, exist_ok=True)
         if parameters.get("BatchImportMetaDataOnCreate"):
-            self._tasks.import_now(file_system.mount, link)
+            self._tasks.import_now(mount, link)
         return answer
 
-    def _available(self, identity: str) -> Resource:
-        found = self._file_system(identity)
-        if found.lifecycle(self._clock.elapsed()) != "AVAILABLE":
+    def _available(self, identity: str) -> Mount:
+        if self._file_system(identity).lifecycle(self._clock.elapsed()) != "AVAILABLE":
             raise AwsError("BadRequest", f"File system '{identity}' is not AVAILABLE.")
-        return found
+        return self._mounts[identity]
 
     @operation("fsx", "DescribeDataRepositoryAssociations")
     def describe_data_repository_associations(self, parameters: dict[str, Any]) -> dict[str, Any]:
@@ -179,7 +182,7 @@ class FakeFsx:
         identity = parameters["AssociationId"]
         with self._lock:
             answer = self._association(identity).answer
-            mount = self._file_system(answer["FileSystemId"]).mount
+            mount = self._mounts[answer["FileSystemId"]]
             link = mount.associations.pop(identity)
             if parameters.get("DeleteDataInFileSystem"):
                 shutil.rmtree(mount.path(link.path))
@@ -194,19 +197,17 @@ class FakeFsx:
 
     def _new_task(self, parameters: dict[str, Any]) -> dict[str, Any]:
         identity = parameters["FileSystemId"]
-        file_system = self._available(identity)
+        mount = self._available(identity)
         if self._tasks.active_on(identity):
             raise AwsError("DataRepositoryTaskExecuting", "A data repository task is in progress on this file system.")
         pending = [
-            dra
-            for dra in file_system.mount.associations
-            if self._current(self._associations[dra])["Lifecycle"] != "AVAILABLE"
+            dra for dra in mount.associations if self._current(self._associations[dra])["Lifecycle"] != "AVAILABLE"
         ]
-        if pending or not file_system.mount.associations:
+        if pending or not mount.associations:
             raise AwsError(
                 "BadRequest", f"File system '{identity}' has no data repository association that is AVAILABLE."
             )
-        task: Task = self._tasks.start(file_system.mount, parameters)
+        task: Task = self._tasks.start(mount, parameters)
         return task.answer()
 
     @operation("fsx", "DescribeDataRepositoryTasks")

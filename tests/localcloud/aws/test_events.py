@@ -41,7 +41,10 @@ def emit(aws: LocalAws) -> Callable[..., None]:
 def writer(aws: LocalAws, function: Function, queue: Queue) -> tuple[str, str]:
     """A function that forwards its event to a queue: its ARN, and the queue's URL."""
     url, _ = queue("written")
-    source = f"import boto3, json\ndef handler(event, context):\n    boto3.client('sqs').send_message(QueueUrl={url!r}, MessageBody=json.dumps(event))\n"
+    source = (
+        "import boto3, json\ndef handler(event, context):\n"
+        f"    boto3.client('sqs').send_message(QueueUrl={url!r}, MessageBody=json.dumps(event))\n"
+    )
     return function("writer", source), url
 
 

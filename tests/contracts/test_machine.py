@@ -1,0 +1,221 @@
+"""The machine: its tasks are the functions, it retries in one way, and its history stays bounded."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, get_type_hints
+
+import jsonata
+import pytest
+from dropforge import errors
+from dropforge.domain.journeys import STAGES
+from dropforge.domain.recipes import MAX_STEPS
+
+from tests.contracts.repository import (
+    ROOT,
+    Document,
+    all_states,
+    functions,
+    handler_folders,
+    handler_module,
+    machine,
+    machine_files,
+    resources,
+    snake,
+    states,
+    text,
+)
+
+TASKS = all_states("Task")
+MAPS = all_states("Map")
+ASKED_BY_PEOPLE = {"DescribeRun"}
+BUSY = {
+    "Unavailable",
+    "Lambda.TooManyRequestsException",
+    "Lambda.ServiceException",
+    "Lambda.AWSLambdaException",
+    "Lambda.SdkClientException",
+    "Lambda.ClientExecutionTimeoutException",
+    "Sandbox.Timedout",
+}
+BUSY_IN_VPC = {"Lambda.ResourceNotReadyException", "Lambda.EC2ThrottledException"}
+MAX_ITEMS = MAX_STEPS + 1
+
+
+def test_every_function_has_a_resource_of_its_name_and_every_resource_a_folder() -> None:
+    assert {snake(name) for name in functions()} == set(handler_folders())
+    assert {name: p["CodeUri"] for name, p in functions().items()} == {n: f"functions/{snake(n)}/" for n in functions()}
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_a_task_invokes_the_function_of_its_own_name(name: str) -> None:
+    assert TASKS[name]["Arguments"]["FunctionName"] == f"${{{name}}}"
+    assert name in functions()
+
+
+@pytest.mark.parametrize("name", functions())
+def test_a_function_is_a_task_of_a_machine_or_hears_events_or_is_asked_by_people(name: str) -> None:
+    assert [name in TASKS, "Events" in functions()[name], name in ASKED_BY_PEOPLE].count(True) == 1
+
+
+@pytest.mark.parametrize("name", resources("AWS::Serverless::StateMachine"))
+def test_every_placeholder_of_a_machine_is_substituted_and_nothing_else(name: str) -> None:
+    properties = resources("AWS::Serverless::StateMachine")[name]
+    definition = text(properties["DefinitionUri"])
+    wanted = set(part.partition("}")[0] for part in definition.split("${")[1:])
+    assert properties["DefinitionUri"] == f"statemachines/{snake(name)}.asl.yaml"
+    assert set(properties["DefinitionSubstitutions"]) == wanted
+    assert properties["DefinitionSubstitutions"] == {n: {"Fn::GetAtt": [n, "Arn"]} for n in wanted}
+
+
+@pytest.mark.parametrize("name", resources("AWS::Serverless::StateMachine"))
+def test_a_machine_may_invoke_its_functions_and_no_others(name: str) -> None:
+    properties = resources("AWS::Serverless::StateMachine")[name]
+    allowed = [p["LambdaInvokePolicy"]["FunctionName"]["Ref"] for p in properties["Policies"] if "Statement" not in p]
+    assert sorted(allowed) == sorted(properties["DefinitionSubstitutions"])
+
+
+def test_every_machine_file_is_deployed() -> None:
+    deployed = {p["DefinitionUri"] for p in resources("AWS::Serverless::StateMachine").values()}
+    assert deployed == {str(path.relative_to(ROOT)) for path in machine_files()}
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_every_task_has_a_time_out(name: str) -> None:
+    limit = TASKS[name]["TimeoutSeconds"]
+    assert isinstance(limit, str) or limit > 0
+
+
+@pytest.mark.parametrize("name", [n for n, task in TASKS.items() if not task["Resource"].endswith("TaskToken")])
+def test_a_task_waits_at_least_as_long_as_its_function_may_run(name: str) -> None:
+    assert TASKS[name]["TimeoutSeconds"] >= functions()[name].get("Timeout", 60)
+
+
+@pytest.mark.parametrize("path", machine_files())
+def test_a_machine_has_a_time_out_of_its_own(path: Path) -> None:
+    assert machine(path)["TimeoutSeconds"] > 0
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_every_task_retries_by_the_one_profile(name: str) -> None:
+    one = TASKS["RegisterDataset"]["Retry"]
+    later, busy = TASKS[name]["Retry"]
+    in_vpc = BUSY_IN_VPC if "VpcConfig" in functions()[name] else set[str]()
+    assert (later["ErrorEquals"], set(busy["ErrorEquals"])) == (["NotReady"], BUSY | in_vpc)
+    assert [pace(later), pace(busy)] == [pace(retrier) for retrier in one]
+
+
+def pace(retrier: Document) -> Document:
+    return {key: value for key, value in retrier.items() if key != "ErrorEquals"}
+
+
+def test_what_time_mends_is_tried_at_a_fixed_pace_and_a_busy_service_ever_more_slowly() -> None:
+    later, busy = TASKS["RegisterDataset"]["Retry"]
+    assert later["BackoffRate"] == 1
+    assert busy["BackoffRate"] > 1
+    assert busy["MaxDelaySeconds"] >= busy["IntervalSeconds"]
+    assert busy["JitterStrategy"] == "FULL"
+
+
+@pytest.mark.parametrize("path", machine_files())
+def test_errors_are_caught_by_our_names_or_those_of_aws_and_never_all_of_them(path: Path) -> None:
+    named = {
+        error
+        for _, state in states(machine(path))
+        for rule in (*state.get("Retry", ()), *state.get("Catch", ()))
+        for error in rule["ErrorEquals"]
+    }
+    assert named <= {*vars(errors), *BUSY, *BUSY_IN_VPC, "States.Timeout"} - {"Problem"}
+    assert "States.ALL" not in text(str(path.relative_to(ROOT)))
+
+
+def test_the_time_errors_are_the_only_ones_of_ours_that_are_retried() -> None:
+    retried = {error for task in TASKS.values() for rule in task["Retry"] for error in rule["ErrorEquals"]}
+    assert {error for error in retried if hasattr(errors, error)} == {"NotReady", "Unavailable"}
+
+
+@pytest.mark.parametrize("name", [*TASKS, *MAPS])
+def test_a_state_leaves_exactly_one_noun(name: str) -> None:
+    """A state that ends its machine or its Map hands its noun on as output: nobody could read a variable there."""
+    state = {**TASKS, **MAPS}[name]
+    assert (len(state.get("Assign", {})), "Output" in state) == ((0, True) if state.get("End") else (1, False))
+
+
+@pytest.mark.parametrize("path", machine_files())
+def test_no_variable_is_assigned_twice(path: Path) -> None:
+    assigned = [variable for _, state in states(machine(path)) for variable in state.get("Assign", {})]
+    assert sorted(assigned) == sorted(set(assigned))
+
+
+def test_the_stages_of_a_journey_are_the_machines_own_states_in_order() -> None:
+    path = ROOT / "statemachines" / "dataset_to_model.asl.yaml"
+    assert tuple(n for n, s in machine(path)["States"].items() if s["Type"] in ("Task", "Map")) == STAGES
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_a_task_hands_its_function_exactly_the_fields_of_its_value(name: str) -> None:
+    contract = handler_module(snake(name)).handler.contract
+    (parameter,) = (hint for argument, hint in contract.items() if argument != "return")
+    assert payload_keys(TASKS[name]["Arguments"]["Payload"]) == set(parameter.model_fields)
+
+
+def payload_keys(payload: Any) -> set[str]:
+    """The keys of a payload; one that is a single expression is evaluated for the machine's smallest input."""
+    if isinstance(payload, dict):
+        return set(payload)
+    expression = jsonata.Jsonata(payload.removeprefix("{%").removesuffix("%}"))
+    expression.assign("states", {"input": {"upload": {}}, "context": {"Execution": {"Name": "e"}}})
+    return set(expression.evaluate({}))
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_a_task_keeps_what_its_function_returns_as_it_is(name: str) -> None:
+    state = TASKS[name]
+    (kept,) = [*state.get("Assign", {}).values(), *([state["Output"]] if "Output" in state else [])]
+    token = state["Resource"].endswith("TaskToken")
+    assert kept == ("{% $states.result %}" if token else "{% $states.result.Payload %}")
+
+
+@pytest.mark.parametrize("folder", handler_folders())
+def test_a_handlers_annotations_are_values(folder: str) -> None:
+    contract = handler_module(folder).handler.contract
+    kinds = {base.__name__ for hint in contract.values() for base in hint.__mro__}
+    assert len(contract) == 2
+    assert {"Value", "Received"} & kinds
+    assert "Value" in {base.__name__ for base in contract["return"].__mro__}
+
+
+@pytest.mark.parametrize("folder", handler_folders())
+def test_a_handler_folder_holds_one_short_file(folder: str) -> None:
+    inside = [p for p in (ROOT / "functions" / folder).iterdir() if p.name != "__pycache__"]
+    assert [path.name for path in inside] == ["app.py"]
+    assert len(inside[0].read_text().splitlines()) <= 40
+
+
+def attempts(state: Document) -> int:
+    return 1 + sum(int(rule["MaxAttempts"]) for rule in state.get("Retry", ()))
+
+
+def events_of(state: Document) -> int:
+    """The most events that a state can write: entered, exited, and what lies between.
+
+    An attempt of a task writes TaskScheduled, TaskStarted and how it ended; one that waits for a token TaskSubmitted too. A Map writes its start and end,
+    and as much for each item.
+    """
+    if state["Type"] == "Task":
+        return 2 + attempts(state) * (4 if state["Resource"].endswith("TaskToken") else 3)
+    if state["Type"] == "Map":
+        return 4 + MAX_ITEMS * (2 + sum(map(events_of, state["ItemProcessor"]["States"].values())))
+    return 2
+
+
+@pytest.mark.parametrize("path", machine_files(), ids=lambda path: path.name)
+def test_the_longest_history_a_machine_can_write_stays_below_5000_events(
+    path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    longest = 2 + sum(map(events_of, machine(path)["States"].values()))
+    record_property("longest_history", longest)
+    assert longest < 5_000
+
+
+def test_the_machine_takes_the_input_that_people_are_told_of() -> None:
+    assert set(get_type_hints(handler_module("receive_drop").Drop)) >= {"upload", "run"}

@@ -1,0 +1,210 @@
+"""The template: who may do what, what is kept how, and what happens to an event nobody could take."""
+
+import ast
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from dropforge import naming
+
+from tests.contracts.repository import (
+    PACKAGE,
+    ROOT,
+    Document,
+    functions,
+    handler_folders,
+    reachable,
+    resources,
+    snake,
+    sources,
+    template,
+    text,
+    transformed,
+    tree,
+)
+
+FUNCTIONS = functions()
+BUCKETS = resources("AWS::S3::Bucket")
+
+
+def as_list(one_or_many: Any) -> list[Any]:
+    return one_or_many if isinstance(one_or_many, list) else [one_or_many]
+
+
+def statements(node: Any) -> Iterator[Document]:
+    """Every policy statement below a node."""
+    if isinstance(node, dict):
+        yield from (s for s in as_list(node.get("Statement", [])) if isinstance(s, dict))
+        for key, below in node.items():
+            if key != "Statement":
+                yield from statements(below)
+    elif isinstance(node, list):
+        for below in node:
+            yield from statements(below)
+
+
+def test_the_stack_stays_under_400_resources() -> None:
+    assert len(transformed()["Resources"]) < 400
+
+
+def test_no_permission_names_an_action_with_a_star() -> None:
+    starred = [s for s in statements(transformed()) if any("*" in action for action in as_list(s["Action"]))]
+    assert {s["Sid"] for s in starred if s["Effect"] == "Allow"} == {"AccountAdministers"}
+
+
+def test_everything_is_allowed_only_where_a_comment_says_why() -> None:
+    lines, resource, bare = text("template.yaml").splitlines(), "", []
+    for number, line in enumerate(lines):
+        heading = re.match(r"  (\w+):", line)
+        resource = heading[1] if heading else resource
+        in_key_policy = resource == "Key"  # there `*` means the key itself
+        if re.search(r"Resource: ['\"]\*['\"]", line) and not in_key_policy and "#" not in line + lines[number - 1]:
+            bare.append(f"line {number + 1}, {resource}")
+    assert bare == []
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_every_function_has_a_policy_of_its_own(name: str) -> None:
+    own = [s for policy in FUNCTIONS[name]["Policies"] for s in statements(policy)]
+    assert own
+    assert all(s["Effect"] == "Allow" and s["Resource"] for s in own)
+
+
+def test_no_two_functions_share_a_role() -> None:
+    roles = [p["Role"]["Fn::GetAtt"][0] for p in resources("AWS::Lambda::Function", transformed()).values()]
+    assert len(roles) == len(set(roles)) == len(FUNCTIONS)
+
+
+def test_arns_name_the_partition_of_the_deployment() -> None:
+    assert re.findall(r"arn:aws[a-z-]*:", text("template.yaml")) == []
+    assert [str(path) for path in sources() if "arn:aws" in path.read_text()] == []
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_function_has_the_name_that_callers_make(name: str) -> None:
+    assert FUNCTIONS[name]["FunctionName"]["Fn::Sub"] == naming.function("${Environment}", snake(name))
+
+
+def talks_to_a_cluster(folder: str) -> bool:
+    return "dropforge.adapters.cluster" in reachable(ROOT / "functions" / folder / "app.py")
+
+
+def test_some_functions_talk_to_a_cluster_and_some_do_not() -> None:
+    assert {talks_to_a_cluster(folder) for folder in handler_folders()} == {True, False}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_exactly_the_functions_that_talk_to_a_cluster_have_its_layer_and_network(name: str) -> None:
+    talks, properties = talks_to_a_cluster(snake(name)), FUNCTIONS[name]
+    assert ({"Ref": "ClusterLayer"} in properties.get("Layers", [])) == talks
+    assert ("VpcConfig" in properties) == talks
+
+
+def test_only_adapters_import_an_sdk() -> None:
+    sdks = {"boto3", "botocore", "kubernetes", "urllib3"}
+    importers = {path for path in sources() if roots(path) & sdks}
+    assert importers
+    assert all(path.is_relative_to(PACKAGE / "adapters") for path in importers)
+
+
+def roots(path: Any) -> set[str]:
+    names: set[str] = set()
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names.add(str(node.module).partition(".")[0])
+    return names
+
+
+def test_the_domain_imports_nothing_that_reaches_outside() -> None:
+    outside = {
+        "os",
+        "boto3",
+        "botocore",
+        "kubernetes",
+        "aws_lambda_powertools",
+        "socket",
+        "subprocess",
+        "time",
+        "random",
+    }
+    pure = [*(PACKAGE / "domain").glob("*.py"), PACKAGE / "naming.py", PACKAGE / "errors.py"]
+    assert {str(path): roots(path) & outside for path in pure if roots(path) & outside} == {}
+
+
+def test_only_the_settings_read_the_environment() -> None:
+    readers = {path.name for path in sources() if "os" in roots(path)}
+    assert readers == {"settings.py"}
+
+
+def test_every_setting_that_is_read_is_given_to_the_functions() -> None:
+    read = set(re.findall(r'os\.environ(?:\[|\.get\()"(\w+)"', text("layers/shared/dropforge/adapters/settings.py")))
+    given = set(template()["Globals"]["Function"]["Environment"]["Variables"])
+    assert read - given == {"DEFAULT_RUN"}
+    assert "DEFAULT_RUN" in FUNCTIONS["PlanRun"]["Environment"]["Variables"]
+
+
+def targets() -> list[tuple[str, Document]]:
+    rules = resources("AWS::Events::Rule", transformed()).items()
+    schedules = resources("AWS::Scheduler::Schedule", transformed()).items()
+    return [*((n, t) for n, p in rules for t in p["Targets"]), *((n, p["Target"]) for n, p in schedules)]
+
+
+@pytest.mark.parametrize(("rule", "target"), targets(), ids=[name for name, _ in targets()])
+def test_what_a_target_cannot_take_goes_to_the_dead_letters(rule: str, target: Document) -> None:
+    assert target["DeadLetterConfig"]["Arn"] == {"Fn::GetAtt": ["DeadLetters", "Arn"]}
+
+
+def test_events_come_from_s3_from_executions_and_from_the_clock() -> None:
+    assert len(resources("AWS::Events::Rule", transformed())) == 3
+    (schedule,) = resources("AWS::Scheduler::Schedule", transformed()).values()
+    assert schedule["ScheduleExpression"] == "rate(1 minute)"
+    assert schedule["Target"]["Arn"] == {"Fn::GetAtt": ["WatchJobs", "Arn"]}
+
+
+@pytest.mark.parametrize("name", [name for name, p in FUNCTIONS.items() if "Events" in p])
+def test_an_event_that_a_function_could_not_work_on_goes_to_the_dead_letters(name: str) -> None:
+    failed = FUNCTIONS[name]["EventInvokeConfig"]["DestinationConfig"]["OnFailure"]
+    assert failed == {"Type": "SQS", "Destination": {"Fn::GetAtt": ["DeadLetters", "Arn"]}}
+
+
+@pytest.mark.parametrize("name", BUCKETS)
+def test_a_bucket_keeps_versions_encrypts_stays_private_tells_and_tidies_up(name: str) -> None:
+    bucket = BUCKETS[name]
+    (encryption,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
+    assert encryption["ServerSideEncryptionByDefault"]["KMSMasterKeyID"] == {"Fn::GetAtt": ["Key", "Arn"]}
+    assert len(bucket["PublicAccessBlockConfiguration"]) == 4
+    assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
+    assert bucket["NotificationConfiguration"]["EventBridgeConfiguration"]["EventBridgeEnabled"] is True
+    assert {"unfinished-uploads", "old-versions"} <= {rule["Id"] for rule in bucket["LifecycleConfiguration"]["Rules"]}
+
+
+@pytest.mark.parametrize("name", BUCKETS)
+def test_a_bucket_refuses_unencrypted_transport(name: str) -> None:
+    policies = [p for p in resources("AWS::S3::BucketPolicy").values() if p["Bucket"] == {"Ref": name}]
+    (statement,) = [s for policy in policies for s in statements(policy)]
+    assert (statement["Effect"], statement["Principal"], statement["Action"]) == ("Deny", "*", "s3:*")
+    assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+
+
+@pytest.mark.parametrize("name", [*BUCKETS, "Ledger", "Key"])
+def test_what_cannot_be_made_again_outlives_the_stack(name: str) -> None:
+    resource = template()["Resources"][name]
+    assert (resource["DeletionPolicy"], resource["UpdateReplacePolicy"]) == ("Retain", "Retain")
+
+
+def test_the_ledger_can_be_restored_to_any_second_and_is_encrypted() -> None:
+    ledger = resources("AWS::DynamoDB::Table")["Ledger"]
+    assert ledger["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+    assert ledger["SSESpecification"]["KMSMasterKeyId"] == {"Fn::GetAtt": ["Key", "Arn"]}
+
+
+def test_every_log_group_forgets_and_every_function_writes_to_one() -> None:
+    groups = resources("AWS::Logs::LogGroup")
+    assert {name: p["RetentionInDays"] for name, p in groups.items()} == {
+        name: {"Ref": "LogRetentionDays"} for name in ("FunctionLogs", "MachineLogs")
+    }
+    assert template()["Globals"]["Function"]["LoggingConfig"]["LogGroup"] == {"Ref": "FunctionLogs"}
