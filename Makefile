@@ -9,7 +9,7 @@ export UV_PYTHON_DOWNLOADS := never
 export SAM_CLI_TELEMETRY := 0
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup demo check test golden docs build lock clean
+.PHONY: help setup demo check test test-hf golden docs build lock clean
 
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 12
@@ -31,15 +31,28 @@ $(SAM): requirements/sam.lock $(VENV)/ready
 demo: $(VENV)/ready ## Drop a dataset on the embedded cloud, get a registered model
 	$(BIN)/dropforge local demo
 
-check: $(VENV)/ready $(SAM) ## Lint, types, import rules, template
+# Node is needed by one check only; where the machine has none, PyPI's does.
+NODE_BIN := $(if $(shell command -v npm),,$(CURDIR)/.venv-node/bin:)
+node_modules/ready: package-lock.json .npmrc | $(VENV)/ready
+	@[ -z "$(NODE_BIN)" ] || { $(PYTHON) -m venv .venv-node && $(BIN)/uv pip sync --quiet --python .venv-node/bin/python requirements/node.lock; }
+	PATH="$(NODE_BIN)$$PATH" npm ci --silent --no-audit --no-fund
+	@touch $@
+
+check: $(VENV)/ready $(SAM) node_modules/ready ## Lint, types, import rules, template, machines
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy layers/shared/dropforge cli
+	$(BIN)/mypy layers/shared/dropforge cli localcloud containers/cpu_trainer/cpu_trainer
 	$(BIN)/lint-imports
 	AWS_DEFAULT_REGION=us-east-1 $(SAM) validate --lint
+	for machine in statemachines/*.asl.yaml; do PATH="$(NODE_BIN)$$PATH" node_modules/.bin/asl-validator --silent --yaml-path $$machine || exit 1; done
 
 test: $(VENV)/ready ## Run every test
 	$(BIN)/pytest
+
+test-hf: $(VENV)/ready ## Load our artefacts in transformers and peft (an environment of its own, minutes to install)
+	$(PYTHON) -m venv .venv-hf
+	.venv-hf/bin/pip install --quiet -r requirements/hf.in
+	PYTHONPATH=containers/cpu_trainer HF_HUB_OFFLINE=1 .venv-hf/bin/python -m pytest tests/hf
 
 golden: $(VENV)/ready ## Rewrite the golden files
 	GOLDEN=1 $(BIN)/pytest tests/domain
@@ -47,12 +60,17 @@ golden: $(VENV)/ready ## Rewrite the golden files
 docs: $(VENV)/ready ## Write the generated parts of docs/
 	$(BIN)/python scripts/errors_doc.py
 
+build: $(VENV)/ready $(SAM) ## Make deployable artefacts with hash-based bytecode (needs a Python 3.13)
+	PATH="$(CURDIR)/$(BIN):$$PATH" UV="$(CURDIR)/$(BIN)/uv" AWS_DEFAULT_REGION=us-east-1 $(SAM) build --build-in-source
+	$(BIN)/python scripts/compile_bytecode.py .aws-sam/build
+
 lock: $(VENV)/ready ## Resolve every lock file anew
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header requirements/uv.in -o requirements/uv.lock
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header requirements/dev.in -o requirements/dev.lock
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header requirements/sam.in -o requirements/sam.lock
 	for layer in vendor cluster; do $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 	  -c requirements/dev.lock requirements/$$layer.in -o layers/$$layer/requirements.txt; done
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header requirements/node.in -o requirements/node.lock
 
 clean: ## Remove everything that the other targets made
-	rm -rf $(VENV) .venv-sam .aws-sam build .pytest_cache .mypy_cache .ruff_cache .hypothesis .dropforge
+	rm -rf $(VENV) .venv-sam .venv-hf .venv-node node_modules .aws-sam build .pytest_cache .mypy_cache .ruff_cache .hypothesis .dropforge

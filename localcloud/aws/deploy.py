@@ -101,9 +101,7 @@ def _transform(template: dict[str, Any], parameters: dict[str, str], region: str
     defaults = {name: str(p["Default"]) for name, p in template.get("Parameters", {}).items() if "Default" in p}
     try:
         translated: dict[str, Any] = translator.translate(template, parameter_values=defaults | parameters)
-    except (
-        Exception
-    ) as error:  # the translator raises one document with all errors, and assertion-like errors of its own
+    except Exception as error:  # one document with all errors, or whatever its own code trips over
         raise StackFailed(f"the template is not valid: {getattr(error, 'message', error)} {_causes(error)}") from error
     return translated
 

@@ -131,9 +131,8 @@ def _scale_time(replacements: Replacements, clock: Clock) -> None:
     def wait(function: Any, env: Any, wait_seconds: float) -> None:
         end = clock.elapsed() + wait_seconds
         while env.is_running() and not clock.closed and (left := end - clock.elapsed()) > 0:
-            env.program_state_event.wait(
-                min(clock.scaled(left), 0.2)
-            )  # the event is set for an instant only and can be missed
+            # the event is set for an instant only and can be missed
+            env.program_state_event.wait(min(clock.scaled(left), 0.2))
 
     seam = f"{_ASL}.component.state.wait.wait_function.wait_function:WaitFunction._wait_interval"
     replacements.replace(seam, wait)

@@ -17,9 +17,8 @@ def _role(client: Client, name: str, properties: dict[str, Any]) -> Created:
         document = _document(policy)
         iam.put_role_policy(RoleName=made["RoleName"], PolicyName=policy["PolicyName"], PolicyDocument=document)
     for arn in properties.get("ManagedPolicyArns", []):
-        if (
-            _AWS_POLICIES not in arn
-        ):  # AWS's own policies are not loaded: a second at every start, for something nobody evaluates
+        # AWS's own policies are not loaded: that costs a second at every start, for something nobody evaluates
+        if _AWS_POLICIES not in arn:
             iam.attach_role_policy(RoleName=made["RoleName"], PolicyArn=arn)
     return Created(made["RoleName"], {"Arn": made["Arn"], "RoleId": made["RoleId"]})
 

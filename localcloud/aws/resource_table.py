@@ -32,11 +32,6 @@ def _named(attribute: str, arn: str) -> Any:
     return finish
 
 
-def _repository(name: str, properties: dict[str, Any], response: dict[str, Any]) -> Created:
-    made = response["repository"]
-    return Created(name, {"Arn": made["repositoryArn"], "RepositoryUri": made["repositoryUri"]})
-
-
 _SIMPLE = (
     one_call(
         "AWS::CloudWatch::Alarm",

@@ -19,47 +19,53 @@ class Report:
     payload: bytes
 
 
-def runtime_api(
-    ready: threading.Event,
-    invocations: "queue.Queue[tuple[str, bytes, float] | None]",
-    reports: "queue.Queue[Report]",
-    arn: str,
-) -> ThreadingHTTPServer:
-    """The HTTP server an execution environment polls. https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html."""
+class RuntimeApi(ThreadingHTTPServer):
+    """Serves invocations to one environment and collects its reports; `ready` is set when it asks for the first time."""
 
-    class Api(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        wbufsize = -1  # one packet per answer; with many, delayed acknowledgements cost 40 ms and more
-        disable_nagle_algorithm = True
+    daemon_threads = False  # so that server_close() waits for them
 
-        def do_GET(self) -> None:
-            ready.set()
-            invocation = invocations.get()
-            if invocation is None:
-                self.close_connection = True
-                return
-            request, payload, deadline = invocation
-            self.reply(200, payload, _invocation_headers(request, deadline, arn))
+    def __init__(self, arn: str) -> None:
+        super().__init__(("127.0.0.1", 0), _Exchange)
+        self.arn = arn
+        self.ready = threading.Event()
+        self.invocations: queue.Queue[tuple[str, bytes, float] | None] = queue.Queue()
+        self.reports: queue.Queue[Report] = queue.Queue()
 
-        def do_POST(self) -> None:
-            payload = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            self.reply(202, b"{}", {})
-            reports.put(Report(_report_kind(self.path), payload))
+    def handle_error(self, *_: object) -> None:
+        """Nothing: a killed process hangs up in the middle."""
 
-        def reply(self, status: int, payload: bytes, headers: dict[str, str]) -> None:
-            self.send_response(status)
-            for name, value in (headers | {"Content-Length": str(len(payload))}).items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(payload)
 
-        def log_message(self, *_: object) -> None:
-            """Say nothing: requests are not news."""
+class _Exchange(BaseHTTPRequestHandler):
+    server: RuntimeApi
+    protocol_version = "HTTP/1.1"
+    wbufsize = -1  # one packet per answer; with many, delayed acknowledgements cost 40 ms and more
+    disable_nagle_algorithm = True
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Api)
-    server.daemon_threads = False  # so that server_close() waits for them
-    server.handle_error = lambda *_: None  # type: ignore[method-assign] # a killed process hangs up in the middle
-    return server
+    def do_GET(self) -> None:
+        """The environment waits for its next invocation; None means that there will be none."""
+        self.server.ready.set()
+        invocation = self.server.invocations.get()
+        if invocation is None:
+            self.close_connection = True
+            return
+        request, payload, deadline = invocation
+        self._reply(200, payload, _invocation_headers(request, deadline, self.server.arn))
+
+    def do_POST(self) -> None:
+        """The environment reports."""
+        payload = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        self._reply(202, b"{}", {})
+        self.server.reports.put(Report(_report_kind(self.path), payload))
+
+    def _reply(self, status: int, payload: bytes, headers: dict[str, str]) -> None:
+        self.send_response(status)
+        for name, value in (headers | {"Content-Length": str(len(payload))}).items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(payload)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing: requests are not news."""
 
 
 def _report_kind(path: str) -> str:

@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from localcloud.aws.runtime_api import Report, runtime_api
+from localcloud.aws.runtime_api import Report, RuntimeApi
 
 INIT_SECONDS = 10.0
 MAX_RESPONSE_BYTES = 6 * 1024 * 1024
@@ -58,13 +58,10 @@ class Worker:
     def __init__(self, spec: Spec, variables: Mapping[str, str], log_file: Path) -> None:
         self.spec = spec
         self.alive = True
-        self._ready = threading.Event()
-        self._invocations: queue.Queue[tuple[str, bytes, float] | None] = queue.Queue()
-        self._reports: queue.Queue[Report] = queue.Queue()
         self._log_file = log_file
         self._logged = 0
         self._born = time.monotonic()
-        self._server = runtime_api(self._ready, self._invocations, self._reports, spec.arn)
+        self._server = RuntimeApi(spec.arn)
         self._serving = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True)
         self._serving.start()
         self._process = self._spawn(variables)
@@ -87,7 +84,7 @@ class Worker:
 
     def _reap(self) -> None:
         code = self._process.wait()
-        self._reports.put(Report("exit", str(code).encode()))
+        self._server.reports.put(Report("exit", str(code).encode()))
 
     def invoke(self, payload: bytes) -> Outcome:
         """Run the handler once; kills the process when it times out or is broken, after which `alive` is False."""
@@ -103,9 +100,9 @@ class Worker:
     def _run(self, request: str, payload: bytes) -> tuple[Report, float]:
         self._wait_for_init()
         started = time.monotonic()
-        self._invocations.put((request, payload, time.time() + self.spec.timeout))
+        self._server.invocations.put((request, payload, time.time() + self.spec.timeout))
         try:
-            report = self._reports.get(timeout=self.spec.timeout)
+            report = self._server.reports.get(timeout=self.spec.timeout)
         except queue.Empty:
             report = Report("timeout", b"")
         return report, time.monotonic() - started
@@ -113,8 +110,8 @@ class Worker:
     def _wait_for_init(self) -> None:
         """Initialisation has its own ten seconds; a slower one eats into the function's timeout, as in AWS."""
         deadline = self._born + INIT_SECONDS
-        while not self._ready.is_set() and self._reports.empty() and time.monotonic() < deadline:
-            self._ready.wait(0.02)
+        while not self._server.ready.is_set() and self._server.reports.empty() and time.monotonic() < deadline:
+            self._server.ready.wait(0.02)
 
     def _log(self, request: str, seconds: float) -> str:
         with self._log_file.open("rb") as file:
@@ -133,7 +130,7 @@ class Worker:
         self.alive = False
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
-        self._invocations.put(None)
+        self._server.invocations.put(None)
         self._reaping.join()
         self._server.shutdown()
         self._server.server_close()

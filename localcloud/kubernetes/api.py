@@ -82,6 +82,11 @@ class Api:
                 new["metadata"]["managedFields"] = record_update(new, None, writer)
             return new if options.dry_run else self.store.put(resource, new)
 
+    def accepts(self, namespace: str) -> bool:
+        """Tell whether a namespace exists and takes new objects; controllers leave one that is going alone."""
+        found = self.store.get(NAMESPACES, "", namespace)
+        return found is not None and not is_deleted(found)
+
     def _require_namespace(self, resource: Resource, namespace: str, name: str) -> None:
         if not resource.namespaced:
             return

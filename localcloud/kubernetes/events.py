@@ -6,8 +6,10 @@ from localcloud.kubernetes.resources import EVENTS
 
 
 def record(api: Api, about: Object, reason: str, message: str, component: str, kind: str = "Normal") -> None:
-    """Write an event about an object; `kind` is Normal or Warning."""
+    """Write an event about an object; `kind` is Normal or Warning. A namespace that is going takes no events."""
     namespace = about["metadata"].get("namespace") or "default"
+    if not api.accepts(namespace):
+        return
     for found in api.store.all_of(EVENTS, namespace):
         same = (found["reason"], found["message"]) == (reason, message)
         if same and found["involvedObject"]["uid"] == uid_of(about):

@@ -15,6 +15,7 @@ from localcloud.kubernetes.deletion import Deletion, delete
 from localcloud.kubernetes.objects import (
     Object,
     condition,
+    is_deleted,
     is_true,
     name_of,
     namespace_of,
@@ -95,7 +96,7 @@ class JobPass:
         over = [pod for pod in self.pods if job_pods.is_tracked(pod) and job_pods.is_over(pod, self.job)]
         good = [pod for pod in over if job_pods.succeeded(pod)]
         stopped_by_suspension = self.spec["suspend"] or is_true(self.job, "Suspended")
-        bad = [p for p in over if p not in good and not (stopped_by_suspension and job_pods.is_terminating(p))]
+        bad = [pod for pod in over if pod not in good and not (stopped_by_suspension and is_deleted(pod))]
         for key, pods in (("succeeded", good), ("failed", bad)):
             if pods:
                 self.status[key] = self.status.get(key, 0) + len(pods)
@@ -155,7 +156,7 @@ class JobPass:
         self._condition(target, "True", reason, message)
 
     def _create_pods(self) -> None:
-        missing = self._missing()
+        missing = self._missing() if self.api.accepts(namespace_of(self.job)) else 0
         backoff = self._backoff() if missing else 0.0
         if missing and backoff > 0:
             self._wait_for(backoff)

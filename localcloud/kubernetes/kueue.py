@@ -45,7 +45,7 @@ class Kueue:
         owned = {uid: w for w in self.api.store.all_of(WORKLOADS) for uid in owner_uids(w)}
         queues = Queues(self.api)
         for uid, job in jobs.items():
-            if labels_of(job).get(QUEUE_LABEL) and not is_deleted(job):
+            if labels_of(job).get(QUEUE_LABEL) and not is_deleted(job) and self.api.accepts(namespace_of(job)):
                 self._follow(job, owned.get(uid), queues)
         self._admit(jobs)
         Queues(self.api).write_statuses()

@@ -5,6 +5,7 @@ import importlib.util
 import re
 import subprocess
 from collections.abc import Iterator
+from copy import deepcopy
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -34,8 +35,9 @@ def snake(name: str) -> str:
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
 
 
+@cache
 def template() -> Document:
-    """The template with short forms such as !Ref written out."""
+    """The template with short forms such as !Ref written out; read it, never change it."""
     parsed: Document = yaml_parse(text("template.yaml"))
     return parsed
 
@@ -53,7 +55,7 @@ def functions() -> dict[str, Document]:
 @cache
 def transformed() -> Document:
     """What CloudFormation gets: the template after AWS's own transform, with local paths standing for uploads."""
-    source = template()
+    source = deepcopy(template())
     for resource in source["Resources"].values():
         member = LOCAL_PATHS.get(resource["Type"])
         if member:
@@ -69,6 +71,7 @@ def machine_files() -> list[Path]:
     return sorted((ROOT / "statemachines").glob("*.asl.yaml"))
 
 
+@cache
 def machine(path: Path) -> Document:
     parsed: Document = yaml.safe_load(path.read_text(encoding="utf-8"))
     return parsed
@@ -87,6 +90,7 @@ def all_states(kind: str) -> dict[str, Document]:
     return {name: state for name, state in found if state["Type"] == kind}
 
 
+@cache
 def handler_module(folder: str) -> ModuleType:
     """A function's app.py, loaded from its path as Lambda does."""
     path = ROOT / "functions" / folder / "app.py"

@@ -135,7 +135,8 @@ def messages(aws: LocalAws) -> Callable[..., list[dict[str, Any]]]:
             )
             return list(answer.get("Messages", []))
 
-        return eventually(receive, seconds, default=[])
+        found: list[dict[str, Any]] = eventually(receive, seconds, default=[])
+        return found
 
     return take
 

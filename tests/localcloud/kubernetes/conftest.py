@@ -66,8 +66,8 @@ class Probe:
         all_headers = {"Authorization": f"Bearer {self.token}", "Accept": "application/json", **headers}
         if body is not None:
             all_headers["Content-Type"] = kind
-        data = json.dumps(body) if body is not None else None
-        answer = self._http.request(method, self.url + path, body=data, headers=all_headers)
+        sent = json.dumps(body) if body is not None else None
+        answer = self._http.request(method, self.url + path, body=sent, headers=all_headers)
         return Reply(answer.status, json.loads(answer.data) if answer.data[:1] in b"{[" else answer.data.decode())
 
     def get(self, path: str) -> Reply:
@@ -79,8 +79,8 @@ class Probe:
     def patch(self, path: str, body: Any, kind: str = MERGE) -> Reply:
         return self.call("PATCH", path, body, kind)
 
-    def apply(self, name: str, manager: str, data: Json, query: str = "") -> Reply:
-        body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": data}
+    def apply(self, name: str, manager: str, values: Json, query: str = "") -> Reply:
+        body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": values}
         return self.patch(f"{self.maps}/{name}?fieldManager={manager}{query}", body, APPLY)
 
     def watch(self, path: str, seconds: int = 1) -> Iterator[Json]:

@@ -1,7 +1,7 @@
 """What any API server does with server-side apply."""
 
 
-def data(reply):
+def values(reply):
     return reply.body.get("data")
 
 
@@ -43,19 +43,19 @@ def test_the_same_value_is_shared_without_conflict(probe):
 
 def test_force_takes_a_field_over(probe):
     probe.apply("m", "one", {"a": "1", "b": "1"})
-    assert data(probe.apply("m", "two", {"a": "2"}, "&force=true")) == {"a": "2", "b": "1"}
+    assert values(probe.apply("m", "two", {"a": "2"}, "&force=true")) == {"a": "2", "b": "1"}
     assert probe.apply("m", "one", {"a": "1", "b": "1"}).code == 409
 
 
 def test_a_field_no_longer_declared_is_removed(probe):
     probe.apply("m", "one", {"a": "1", "b": "1"})
-    assert data(probe.apply("m", "one", {"b": "1"})) == {"b": "1"}
+    assert values(probe.apply("m", "one", {"b": "1"})) == {"b": "1"}
 
 
 def test_a_field_another_manager_declares_too_stays(probe):
     probe.apply("m", "one", {"a": "1", "b": "1"})
     probe.apply("m", "two", {"a": "1"})
-    assert data(probe.apply("m", "one", {"b": "1"})) == {"a": "1", "b": "1"}
+    assert values(probe.apply("m", "one", {"b": "1"})) == {"a": "1", "b": "1"}
 
 
 def test_an_edit_by_hand_conflicts_with_the_next_apply(probe):

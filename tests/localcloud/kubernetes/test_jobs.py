@@ -178,3 +178,23 @@ def test_a_field_nobody_acts_on_is_refused_by_name(team, field):
         team.job("j", **{field: value})
     assert refused.value.status == 422
     assert f"spec.{field}" in refused.value.body
+
+
+def test_a_namespace_deleted_under_its_jobs_goes_and_others_go_on(team, eventually):
+    team.job("again", "exit 1", backoffLimit=9)
+    team.job("running", "sleep 30", labels={"kueue.x-k8s.io/queue-name": "nowhere"})
+    eventually(lambda: team.pods_of("again"))
+    team.core.delete_namespace(team.namespace)
+
+    def is_gone():
+        try:
+            team.core.read_namespace(team.namespace)
+        except ApiException as error:
+            return error.status == 404
+        return False
+
+    eventually(is_gone)
+    team.namespace = "default"
+    team.job("after")
+    team.job_has("after", "Complete")
+    team.batch.delete_namespaced_job("after", "default", propagation_policy="Background")

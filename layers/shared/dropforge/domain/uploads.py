@@ -91,7 +91,11 @@ def locate(key: str) -> Location | None:
         return None
     bad = next((part for part in parts[:2] if not _NAME.match(part) or len(part) > 30), None)
     if role is None or bad is not None:
-        why = f"`{bad}` is not a name" if bad is not None else f"`{parts[-1]}` is not {', '.join(SINGLE_FILES)} or {MANIFEST}"
+        why = (
+            f"`{bad}` is not a name"
+            if bad is not None
+            else f"`{parts[-1]}` is not {', '.join(SINGLE_FILES)} or {MANIFEST}"
+        )
         raise InvalidInput("WrongKeyLayout", f"{why} in the key `{key}`.", {"key": key})
     return Location(project=parts[0], dataset=parts[1], role="manifest" if role == "manifest" else "file")
 
