@@ -1,7 +1,7 @@
 """Compile every Python file of a build to hash-based bytecode with the runtime's own Python.
 
-A zip dates its entries 1980, so ordinary bytecode is stale on arrival and every cold start compiles again; hash-based bytecode is not. It must be made by
-the runtime's minor version; where no such Python is found this stops and says so.
+A zip dates its entries 1980, so ordinary bytecode is stale on arrival and every cold start compiles again; hash-based bytecode
+is not. It must be made by the runtime's minor version; where no such Python is found this stops and says so.
 """
 
 import shutil
