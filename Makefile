@@ -52,7 +52,9 @@ test: $(VENV)/ready ## Run every test
 test-hf: $(VENV)/ready ## Load our artefacts in transformers and peft (an environment of its own, minutes to install)
 	$(PYTHON) -m venv .venv-hf
 	.venv-hf/bin/pip install --quiet -r requirements/hf.in
-	PYTHONPATH=containers/cpu_trainer HF_HUB_OFFLINE=1 .venv-hf/bin/python -m pytest tests/hf
+	$(BIN)/dropforge local demo --folder build/hf
+	DROPFORGE_MODEL="$$(ls -d $(CURDIR)/build/hf/*/model | tail -1)" PYTHONPATH=containers/cpu_trainer HF_HUB_OFFLINE=1 \
+	  .venv-hf/bin/python -m pytest tests/hf
 
 golden: $(VENV)/ready ## Rewrite the golden files
 	GOLDEN=1 $(BIN)/pytest tests/domain

@@ -6,10 +6,14 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+from dropforge import naming
 from rich.console import Console
+
+if TYPE_CHECKING:
+    from localcloud.cloud import LocalCloud
 
 local = typer.Typer(no_args_is_help=True)
 console = Console()
@@ -49,9 +53,10 @@ def demo(folder: Folder = Path(".dropforge/demo"), speed: Speed = 60) -> None:
     """Drop a sample dataset on the embedded cloud and follow it to a registered model."""
     from localcloud.cloud import PROJECT, ROOT, LocalCloud  # noqa: PLC0415
 
+    kept = _fresh(folder)
     console.print(EMULATED, highlight=False)
     began = time.monotonic()
-    with LocalCloud(_fresh(folder), speed=speed) as cloud:
+    with LocalCloud(kept, speed=speed) as cloud:
         console.print(
             f"\nThe cloud is up after {time.monotonic() - began:.1f} s. Dropping examples/greetings/train.jsonl.\n",
             highlight=False,
@@ -59,12 +64,33 @@ def demo(folder: Folder = Path(".dropforge/demo"), speed: Speed = 60) -> None:
         sample = str(ROOT / "examples" / "greetings" / "train.jsonl")
         command = [sys.executable, "-m", "cli", "drop", sample, "--project", PROJECT, "--wait"]
         done = subprocess.run(command, env={**os.environ, **variables(cloud.endpoint)}, check=False)
-        fsx = cloud.fsx
-    models = sorted(fsx.glob("runs/*/*/*/model"))
-    for model in models:
+        model = _download(cloud, naming.model_group(PROJECT, "greetings"), kept / "model")
+    if model is not None:
         console.print(f"  {'artefacts:':12} {model}", highlight=False, soft_wrap=True)
+        trainer = "PYTHONPATH=containers/cpu_trainer .venv/bin/python -m cpu_trainer"
+        prompt = "Greet the baker from the harbour in the morning."
+        console.print(
+            f'  ask it:      {trainer} generate --model {model} --prompt "{prompt}"', highlight=False, soft_wrap=True
+        )
     console.print(f"\n{time.monotonic() - began:.1f} s in all.", highlight=False)
-    raise typer.Exit(done.returncode if models else 1)
+    raise typer.Exit(done.returncode if model is not None else 1)
+
+
+def _download(cloud: "LocalCloud", group: str, target: Path) -> Path | None:
+    """Copy the registered model out of its bucket, which ends with the cloud, and return where it is; None when there is none."""
+    if not cloud.client("sagemaker").list_model_package_groups()["ModelPackageGroupSummaryList"]:
+        return None
+    packages = cloud.client("sagemaker").list_model_packages(ModelPackageGroupName=group)["ModelPackageSummaryList"]
+    if not packages:
+        return None
+    described = cloud.client("sagemaker").describe_model_package(ModelPackageName=packages[0]["ModelPackageArn"])
+    bucket, _, prefix = described["SourceUri"].removeprefix("s3://").partition("/")
+    s3 = cloud.client("s3")
+    for entry in s3.list_objects_v2(Bucket=bucket, Prefix=prefix)["Contents"]:
+        path = target / entry["Key"].removeprefix(prefix)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        s3.download_file(bucket, entry["Key"], str(path))
+    return target
 
 
 def variables(endpoint: str) -> dict[str, str]:

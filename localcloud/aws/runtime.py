@@ -46,8 +46,12 @@ class Runtime:
         with self._lock:
             if self._closed:
                 raise RuntimeError("the local cloud is stopping")
-            if self._idle[spec]:
-                return self._idle[spec].pop()
+            while self._idle[spec]:
+                worker = self._idle[spec].pop()
+                if worker.alive:
+                    return worker
+                self._all.discard(worker)
+                worker.kill()
             log_file = self._folder / f"{spec.name}-{uuid.uuid4().hex[:8]}.log"
             worker = Worker(spec, self._variables(), log_file)
             self._all.add(worker)

@@ -57,7 +57,6 @@ class Worker:
 
     def __init__(self, spec: Spec, variables: Mapping[str, str], log_file: Path) -> None:
         self.spec = spec
-        self.alive = True
         self._log_file = log_file
         self._logged = 0
         self._born = time.monotonic()
@@ -67,6 +66,11 @@ class Worker:
         self._process = self._spawn(variables)
         self._reaping = threading.Thread(target=self._reap, daemon=True)
         self._reaping.start()
+
+    @property
+    def alive(self) -> bool:
+        """False once the process has ended, for whatever reason."""
+        return self._reaping.is_alive()
 
     def _spawn(self, variables: Mapping[str, str]) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-P", str(_BOOTSTRAP), self.spec.handler]
@@ -127,7 +131,6 @@ class Worker:
 
     def kill(self) -> None:
         """End the process and everything it started, then the threads that served it."""
-        self.alive = False
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._server.invocations.put(None)

@@ -93,8 +93,8 @@ class Container:
             self._move({"terminated": self._ended(128, "StartError", started, str(error))})
             return False
         self._move({"running": {"startedAt": started}})
-        if self.stopping.is_set():
-            self.process.send(signal.SIGTERM)
+        if self.stopping.is_set():  # the signals to stop were sent before there was a process to hear them
+            self.process.send(signal.SIGKILL)
         return True
 
     def _configure(self, image: Image) -> dict[str, str] | None:

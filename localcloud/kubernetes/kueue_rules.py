@@ -133,6 +133,10 @@ def _quota_causes(spec: Object) -> Iterator[Cause]:
         for f, flavor in enumerate(group["flavors"]):
             path = f"spec.resourceGroups[{g}].flavors[{f}].resources"
             names = [quota["name"] for quota in flavor["resources"]]
+            if "pods" in names:
+                yield Cause(
+                    path, "Forbidden: the local cluster does not support a quota of pods", "FieldValueForbidden"
+                )
             if names != group["coveredResources"]:
                 yield Cause(path, f"Invalid value: {names}: must match coveredResources {group['coveredResources']}")
             yield from _amount_causes(flavor["resources"], path)

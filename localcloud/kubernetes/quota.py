@@ -11,6 +11,7 @@ from localcloud.kubernetes.objects import Object, name_of
 from localcloud.kubernetes.quantities import Amounts, parse, write
 from localcloud.kubernetes.workloads import pod_set_needs
 
+_TOPOLOGY = tuple(f"kueue.x-k8s.io/podset-{kind}-topology" for kind in ("required", "preferred", "unconstrained"))
 Usage = dict[tuple[str, str], Fraction]
 
 
@@ -44,7 +45,7 @@ def fit(queue: Object, workload: Object, usage: Usage, flavors: Mapping[str, Obj
     chosen: dict[str, str] = {}
     for group in groups:
         wanted = {name: needs[name] for name in group["coveredResources"] if name in needs}
-        found = _fit_group(group, wanted, usage, flavors, pod_set["template"]["spec"])
+        found = _fit_group(group, wanted, usage, flavors, pod_set["template"])
         if found.flavors is None:
             return found
         chosen |= found.flavors
@@ -55,12 +56,12 @@ def _first_flavor(groups: Sequence[Object]) -> str:
     return str(groups[0]["flavors"][0]["name"]) if groups else ""
 
 
-def _fit_group(group: Object, wanted: Amounts, usage: Usage, flavors: Mapping[str, Object], spec: Object) -> Fit:
+def _fit_group(group: Object, wanted: Amounts, usage: Usage, flavors: Mapping[str, Object], template: Object) -> Fit:
     if not wanted:
         return Fit({})
     obstacles: list[str] = []
     for quota in group["flavors"]:
-        found = _flavor_obstacles(quota, wanted, usage, flavors, spec)
+        found = _flavor_obstacles(quota, wanted, usage, flavors, template)
         if not found:
             return Fit(dict.fromkeys(wanted, quota["name"]))
         obstacles += found
@@ -68,13 +69,15 @@ def _fit_group(group: Object, wanted: Amounts, usage: Usage, flavors: Mapping[st
 
 
 def _flavor_obstacles(
-    quota: Object, wanted: Amounts, usage: Usage, flavors: Mapping[str, Object], spec: Object
+    quota: Object, wanted: Amounts, usage: Usage, flavors: Mapping[str, Object], template: Object
 ) -> list[str]:
     name = quota["name"]
     if name not in flavors:
         return [f"flavor {name} not found"]
+    if any(word in _TOPOLOGY for word in template["metadata"].get("annotations") or {}):
+        return [f'Flavor "{name}" does not support TopologyAwareScheduling']
     node_labels = node_labels_of(flavors[name])
-    selector = spec.get("nodeSelector") or {}
+    selector = template["spec"].get("nodeSelector") or {}
     if any(node_labels[key] != value for key, value in selector.items() if key in node_labels):
         return [f"flavor {name} doesn't match node affinity"]
     nominal = {entry["name"]: parse(entry["nominalQuota"]) for entry in quota["resources"]}

@@ -210,8 +210,8 @@ def events_of(state: Document) -> int:
 
 @pytest.mark.parametrize("path", machine_files(), ids=lambda path: path.name)
 def test_the_longest_history_a_machine_can_write_stays_below_5000_events(
-    path: Path, record_property: Callable[[str, object], None]
+    path: Path, record_testsuite_property: Callable[[str, object], None]
 ) -> None:
     longest = 2 + sum(map(events_of, machine(path)["States"].values()))
-    record_property("longest_history", longest)
+    record_testsuite_property(f"longest_history_{path.name}", longest)
     assert longest < 5_000

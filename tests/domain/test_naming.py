@@ -30,6 +30,12 @@ def test_two_steps_of_a_run_never_share_a_job_name(dataset: str, digest: str, at
     assert len({naming.job(run_id, attempt, step) for step in steps}) == 2
 
 
+def test_the_longest_run_id_still_leaves_room_for_the_longest_step() -> None:
+    run_id = naming.run("migratorybirdsofeurope", "0" * 64)
+    assert len(run_id) == 30
+    assert naming.job(run_id, 99, "evaluate-abc") == f"{run_id}-99-evaluate-abc"
+
+
 @given(dataset=TEXT, digest=DIGEST)
 def test_a_run_id_starts_with_a_letter_and_ends_in_its_identity(dataset: str, digest: str) -> None:
     run_id = naming.run(dataset, digest)

@@ -113,14 +113,14 @@ def test_the_shape_of_a_dataset_is_that_of_its_first_readable_row() -> None:
 
 
 def test_two_rows_on_one_line_are_not_two_lines() -> None:
-    report = check(lines(row() + b" " + row(), b"", row()))
-    assert [(fault.code, fault.line) for fault in report.faults] == [("BrokenJson", 1), ("BlankLine", 2)]
+    report = check(lines(row(), row() + b" " + row(), b""))
+    assert [(fault.code, fault.line) for fault in report.faults] == [("BrokenJson", 2), ("BlankLine", 3)]
 
 
 def test_a_row_over_two_lines_is_broken_even_when_rows_and_lines_are_as_many() -> None:
     split = row().replace(b", ", b",\n")
-    report = check(lines(split + row()))
-    assert report.counts == {"BrokenJson": 2}
+    report = check(lines(row(), split + row()))
+    assert [(fault.code, fault.line) for fault in report.faults] == [("BrokenJson", 2), ("BrokenJson", 3)]
 
 
 def test_a_list_of_rows_is_not_a_row() -> None:

@@ -42,7 +42,11 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def models(base: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folders = {mode: tmp_path_factory.mktemp(mode) for mode in ("lora", "full")}
-    for mode, folder in folders.items():
+    registered = os.environ.get("DROPFORGE_MODEL")
+    if registered:  # the model that `make demo` registered, instead of one made here
+        folders["registered"] = Path(registered)
+    for mode in ("lora", "full"):
+        folder = folders[mode]
         tuning = Tuning(mode, Duration(steps=30), 8, 4e-3, 8, 16.0, 42, 160, "dropforge/tiny-llama")
         finetune(GREETINGS, base, folder, tuning)
     return folders
@@ -93,6 +97,13 @@ def test_base_and_adapter_say_the_same_and_not_what_the_base_says(models):
     model = peft.PeftModel.from_pretrained(loaded(folder / "base"), folder).eval()
     said = agree(model, folder)
     assert said != {answer(folder / "base", prompt, TOKENS).text for prompt in PROMPTS}
+
+
+def test_the_registered_model_says_the_same(models):
+    if "registered" not in models:
+        pytest.skip("DROPFORGE_MODEL names no model: run `make test-hf`")
+    folder = models["registered"]
+    agree(peft.PeftModel.from_pretrained(loaded(folder / "base"), folder).eval(), folder)
 
 
 def test_the_adapter_is_loaded_entirely(models):

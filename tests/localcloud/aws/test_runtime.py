@@ -79,6 +79,17 @@ def test_a_function_works_again_after_a_crash(function: Function, invoke: Invoke
     assert invoke("moody") == ("alive", "")
 
 
+def test_a_process_that_dies_while_idle_is_replaced(function: Function, invoke: Invoke) -> None:
+    source = (
+        "import os, threading\ndef handler(event, context):\n"
+        "    threading.Timer(0.1, os._exit, [1]).start()\n    return 'answered'\n"
+    )
+    function("fragile", source)
+    invoke("fragile")
+    time.sleep(0.5)
+    assert invoke("fragile") == ("answered", "")
+
+
 def test_the_host_environment_does_not_leak(
     function: Function, invoke: Invoke, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,5 +1,6 @@
 """A cluster as a whole: its address and certificate, failures on demand, and that it leaves nothing behind."""
 
+import ssl
 import threading
 import time
 from pathlib import Path
@@ -55,6 +56,12 @@ def test_the_authority_has_a_key_identifier_the_server_refers_to(fresh):
     identifier = authority.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value.digest
     refers = authority.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value.key_identifier
     assert identifier == refers
+
+
+def test_a_strict_verifier_accepts_the_chain(fresh):
+    context = ssl.create_default_context(cadata=fresh.ca_pem)
+    context.verify_flags |= ssl.VERIFY_X509_STRICT
+    assert urllib3.PoolManager(ssl_context=context).request("GET", f"{fresh.endpoint}/readyz").status == 200
 
 
 def test_a_client_that_does_not_know_the_authority_refuses_the_server(fresh):

@@ -159,6 +159,18 @@ def test_a_resource_the_queue_does_not_cover_is_named(team, eventually):
     assert message.endswith("resource nvidia.com/gpu unavailable in ClusterQueue")
 
 
+def test_a_wish_for_a_topology_is_told_to_be_beyond_the_flavor(team, queue, eventually):
+    pod = {
+        "restartPolicy": "Never",
+        "containers": [{"name": "c", "image": "none.local/i", "resources": {"limits": {"cpu": 1}}}],
+    }
+    wish = {"annotations": {"kueue.x-k8s.io/podset-required-topology": "cloud.com/rack"}}
+    spec = {"template": {"metadata": wish, "spec": pod}}
+    team.batch.create_namespaced_job(team.namespace, {"metadata": {"name": "j", "labels": QUEUED}, "spec": spec})
+    _, _, message = eventually(lambda: queue.conditions("j").get("QuotaReserved"))
+    assert message.endswith(f'Flavor "{queue.name}" does not support TopologyAwareScheduling')
+
+
 def test_priority_goes_before_age(team, queue, tmp_path, eventually):
     queue.priority(f"{queue.name}-high", 100)
     go, order = tmp_path / "go", tmp_path / "order"

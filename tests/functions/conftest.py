@@ -1,0 +1,157 @@
+"""An AWS account in memory behind boto3, with what the functions need of the stack: table, buckets, bus and machine.
+
+Each test has an account of its own; the clients, which are slow to make and hold nothing, are the functions' own and live for all of them.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, Literal
+
+import pytest
+from dropforge.adapters import aws, settings
+from dropforge.domain.uploads import Upload
+from moto import mock_aws
+
+from tests.contracts.repository import Document, handler_module, resources
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+
+REGION: Literal["eu-central-1"] = "eu-central-1"
+ACCOUNT = "123456789012"
+DATASETS, MODELS, TABLE, BUS = (
+    "dropforge-test-datasets",
+    "dropforge-test-models",
+    "dropforge-test-ledger",
+    "dropforge-test",
+)
+MACHINE = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:dropforge-test-dataset-to-model"
+ENVIRONMENT = {
+    "AWS_DEFAULT_REGION": REGION,
+    "AWS_ACCESS_KEY_ID": "test",
+    "AWS_SECRET_ACCESS_KEY": "test",
+    "ENVIRONMENT": "test",
+    "LEDGER_TABLE": TABLE,
+    "MODELS_BUCKET": MODELS,
+    "EVENT_BUS": BUS,
+    "MACHINE_ARN": MACHINE,
+    "DEFAULT_RUN": '{"recipe": "cpu-lora"}',
+}
+Call = Callable[[str, Document], Document]
+
+
+@dataclass(frozen=True)
+class Context:
+    """The part of Lambda's context that is read."""
+
+    aws_request_id: str = "9b1de3b2-6c43-4f0b-8f0e-2d7a9c1f3a55"
+
+
+def forget(module: ModuleType) -> None:
+    """Drop everything that a module has cached."""
+    for cached in vars(module).values():
+        if hasattr(cached, "cache_clear"):
+            cached.cache_clear()
+
+
+@pytest.fixture(scope="package", autouse=True)
+def clients() -> Iterator[None]:
+    forget(aws)
+    yield
+    forget(aws)
+
+
+@cache
+def sqs() -> "SQSClient":
+    return aws.session().client("sqs")
+
+
+@pytest.fixture(autouse=True)
+def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    for name, setting in ENVIRONMENT.items():
+        monkeypatch.setenv(name, setting)
+    forget(settings)
+    with mock_aws():
+        _make_table()
+        _make_buckets()
+        _make_bus()
+        _make_machine()
+        yield
+    forget(settings)
+
+
+def _make_table() -> None:
+    """The ledger with the keys that the template gives it."""
+    wanted = resources("AWS::DynamoDB::Table")["Ledger"]
+    aws.dynamodb().create_table(
+        TableName=TABLE,
+        KeySchema=wanted["KeySchema"],
+        AttributeDefinitions=wanted["AttributeDefinitions"],
+        BillingMode=wanted["BillingMode"],
+    )
+
+
+def _make_buckets() -> None:
+    s3 = aws.s3()
+    for bucket in (DATASETS, MODELS):
+        s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
+        s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+
+
+def _make_bus() -> None:
+    """Our bus, with a queue that hears everything on it."""
+    queue = sqs().create_queue(QueueName="heard")["QueueUrl"]
+    arn = sqs().get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    events = aws.events()
+    events.create_event_bus(Name=BUS)
+    events.put_rule(Name="all", EventBusName=BUS, EventPattern='{"source": ["dropforge"]}')
+    events.put_targets(Rule="all", EventBusName=BUS, Targets=[{"Id": "heard", "Arn": arn}])
+
+
+def _make_machine() -> None:
+    definition = {"StartAt": "End", "States": {"End": {"Type": "Succeed"}}}
+    aws.stepfunctions().create_state_machine(
+        name=MACHINE.rpartition(":")[2],
+        definition=json.dumps(definition),
+        roleArn=f"arn:aws:iam::{ACCOUNT}:role/machine",
+    )
+
+
+@pytest.fixture
+def call() -> Call:
+    """Call a function's handler as Lambda does: JSON in, JSON out."""
+
+    def invoke(function: str, event: Document) -> Document:
+        answer = handler_module(function).handler(json.loads(json.dumps(event)), Context())
+        parsed: Document = json.loads(json.dumps(answer))
+        return parsed
+
+    return invoke
+
+
+@pytest.fixture
+def announced() -> Callable[[], list[tuple[str, Document]]]:
+    """What the bus has heard since it was last asked: detail-type and detail."""
+
+    def read() -> list[tuple[str, Document]]:
+        found: list[Any] = sqs().receive_message(QueueUrl="heard", MaxNumberOfMessages=10).get("Messages", [])
+        for message in found:
+            sqs().delete_message(QueueUrl="heard", ReceiptHandle=message["ReceiptHandle"])
+        events = [json.loads(message["Body"]) for message in found]
+        return [(event["detail-type"], event["detail"]) for event in events]
+
+    return read
+
+
+@pytest.fixture
+def put() -> Callable[[str, bytes], Upload]:
+    """Put an object into the datasets bucket and return what an event would say of it."""
+
+    def write(key: str, content: bytes) -> Upload:
+        version = aws.s3().put_object(Bucket=DATASETS, Key=key, Body=content)["VersionId"]
+        return Upload(bucket=DATASETS, key=key, version_id=version)
+
+    return write

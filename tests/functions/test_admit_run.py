@@ -1,0 +1,111 @@
+"""AdmitRun: one execution holds a run's attempt, every other joins it, and nothing that has ended goes back."""
+
+from collections.abc import Callable
+
+import pytest
+from dropforge.adapters import ledger
+from dropforge.domain.datasets import Dataset
+from dropforge.domain.plans import Plan
+from dropforge.domain.runs import Run, Status
+from dropforge.errors import Conflict
+
+from tests.builders import dataset, planned, upload
+from tests.contracts.repository import Document
+from tests.functions.conftest import Call
+
+PLAN = planned()
+SECOND_UPLOAD = dataset(drop=upload(version_id="v2"))
+Announced = Callable[[], list[tuple[str, Document]]]
+
+
+def to_admit(execution: str, of: Dataset | None = None, plan: Plan = PLAN) -> Document:
+    data = of or dataset()
+    return {"plan": plan.model_dump(mode="json"), "dataset": data.model_dump(mode="json"), "execution": execution}
+
+
+def held() -> Run:
+    run = ledger.run(PLAN.run_id)
+    assert run is not None
+    return run
+
+
+def end(status: Status) -> None:
+    assert ledger.end(held().model_copy(update={"status": status}))
+
+
+def test_the_first_execution_claims_the_run(call: Call) -> None:
+    admission = call("admit_run", to_admit("e-1"))
+    assert (admission["joined"], admission["run"]["attempt"]) == (False, 1)
+    assert held() == Run.model_validate(admission["run"])
+    assert (held().status, held().execution, held().identity) == ("running", "e-1", PLAN.identity)
+
+
+def test_a_lease_stands_before_anything_can_cost_money(call: Call) -> None:
+    call("admit_run", to_admit("e-1"))
+    lease = ledger.lease(held())
+    assert lease is not None
+    assert (lease.owner, lease.price_usd) == (f"{PLAN.run_id}#1", PLAN.price_usd)
+    assert lease.expires_at > held().started_at
+
+
+def test_the_upload_is_told_which_run_it_became(call: Call) -> None:
+    call("admit_run", to_admit("e-1"))
+    arrival = ledger.arrival(dataset().upload)
+    assert arrival is not None
+    assert (arrival.status, arrival.run_id) == ("running", PLAN.run_id)
+
+
+def test_the_same_execution_again_keeps_its_attempt(call: Call) -> None:
+    assert call("admit_run", to_admit("e-1")) == call("admit_run", to_admit("e-1"))
+
+
+def test_another_execution_joins_the_run_that_runs(call: Call, announced: Announced) -> None:
+    first = call("admit_run", to_admit("e-1"))
+    announced()
+    second = call("admit_run", to_admit("e-2", SECOND_UPLOAD))
+    arrival = ledger.arrival(SECOND_UPLOAD.upload)
+    assert second == {"run": first["run"], "joined": True}
+    assert arrival is not None
+    assert (arrival.status, arrival.run_id) == ("joined", PLAN.run_id)
+    assert (held().execution, announced()) == ("e-1", [])
+
+
+def test_a_finished_run_is_joined_with_its_model(call: Call) -> None:
+    call("admit_run", to_admit("e-1"))
+    assert ledger.end(held().model_copy(update={"status": "succeeded", "model_arn": "arn:model"}))
+    second = call("admit_run", to_admit("e-2", SECOND_UPLOAD))
+    assert (second["joined"], second["run"]["model_arn"], held().attempt) == (True, "arn:model", 1)
+
+
+@pytest.mark.parametrize("status", ["failed", "cancelled"])
+def test_a_run_that_ended_badly_gets_its_next_attempt(call: Call, status: Status) -> None:
+    call("admit_run", to_admit("e-1"))
+    end(status)
+    second = call("admit_run", to_admit("e-2", SECOND_UPLOAD))
+    assert (second["joined"], second["run"]["attempt"]) == (False, 2)
+    assert (held().attempt, held().status, held().execution) == (2, "running", "e-2")
+    assert ledger.lease(held()) is not None
+
+
+def test_a_late_ending_of_an_earlier_attempt_changes_nothing(call: Call) -> None:
+    call("admit_run", to_admit("e-1"))
+    first = held()
+    end("failed")
+    call("admit_run", to_admit("e-2", SECOND_UPLOAD))
+    assert not ledger.end(first.model_copy(update={"status": "succeeded"}))
+    assert (held().attempt, held().status) == (2, "running")
+
+
+def test_another_run_with_the_same_short_id_is_a_conflict(call: Call) -> None:
+    call("admit_run", to_admit("e-1"))
+    other = PLAN.model_copy(update={"identity": PLAN.identity[:12] + "0" * 52})
+    with pytest.raises(Conflict) as raised:
+        call("admit_run", to_admit("e-2", SECOND_UPLOAD, other))
+    assert raised.value.failure.code == "IdentityCollision"
+    assert held().execution == "e-1"
+
+
+def test_an_admission_is_announced(call: Call, announced: Announced) -> None:
+    call("admit_run", to_admit("e-1"))
+    ((kind, detail),) = announced()
+    assert (kind, detail["run_id"], detail["attempt"], detail["execution"]) == ("RunAdmitted", PLAN.run_id, 1, "e-1")
