@@ -20,9 +20,12 @@ def claim(plan: Plan, dataset: Dataset, execution: str) -> Admission:
             assert existing is not None  # noqa: S101  `retry` is only said of an existing run
             run = _attempt(plan, dataset, execution, existing.attempt + 1)
             won = ledger.claim_next(run)
-        case _:
+        case "again":
             assert existing is not None  # noqa: S101
-            return _answer(existing, dataset, execution, joined=existing.execution != execution)
+            return _answer(existing, dataset, execution, joined=False)
+        case "join":
+            assert existing is not None  # noqa: S101
+            return _answer(existing, dataset, execution, joined=True)
     if not won:
         raise Unavailable("AwsBusy", f"Another execution claimed `{plan.run_id}` at the same moment.")
     return _answer(run, dataset, execution, joined=False)

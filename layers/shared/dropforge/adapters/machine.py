@@ -8,6 +8,7 @@ from dropforge.adapters import aws, settings
 from dropforge.domain.failures import Failure
 from dropforge.domain.uploads import Drop
 
+CAUSE = 32_000
 _OVER = frozenset({"TaskTimedOut", "InvalidToken", "TaskDoesNotExist"})
 
 
@@ -34,14 +35,22 @@ def succeed(token: str, result: str) -> bool:
 
 def fail(token: str, failure: Failure) -> bool:
     """Answer a task token with a failure. Returns False when nobody waits for it any more."""
-    cause = failure.model_dump_json()
-    if len(cause) > 32_000:  # Step Functions takes 32,768 characters
-        cause = failure.model_copy(update={"log": failure.log[-50:]}).model_dump_json()[:32_000]
+    cause = _fitting(failure)
     try:
         aws.stepfunctions().send_task_failure(taskToken=token, error=failure.error, cause=cause)
     except ClientError as error:
         return _still_waiting(error)
     return True
+
+
+def _fitting(failure: Failure) -> str:
+    """Return a failure as JSON that Step Functions takes (32,768 characters): the oldest log lines go first, the cause is cut last."""
+    kept = failure
+    while len(kept.model_dump_json()) > CAUSE and kept.log:
+        kept = kept.model_copy(update={"log": kept.log[len(kept.log) // 4 + 1 :]})
+    if len(kept.model_dump_json()) > CAUSE:
+        kept = kept.model_copy(update={"why": kept.why[:2000], "evidence": {}})
+    return kept.model_dump_json()
 
 
 def _still_waiting(error: ClientError) -> bool:

@@ -5,13 +5,13 @@ import math
 from collections.abc import Callable
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints, field_validator
+from pydantic import Field, StrictFloat, StrictInt, StrictStr, StringConstraints, field_validator
 
 from dropforge.domain.datasets import Kind
 from dropforge.domain.values import Slug, Value, digest
 from dropforge.errors import InvalidInput
 
-Scalar = str | int | float
+Scalar = StrictStr | StrictInt | StrictFloat  # strict: `true` is not 1
 MAX_STEPS = 11  # with the prefetch a run has 12 jobs at most: the machine's history is bounded for that many
 StepName = Annotated[Slug, StringConstraints(max_length=12)]  # a longer one would be cut from the job's name
 
