@@ -6,11 +6,14 @@ their age. A lock row keeps two looks at one cluster apart; it expires by itself
 
 import json
 import uuid
-from typing import Any
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
 
 from dropforge import naming
 from dropforge.adapters import aws, bus, clock, cluster, filesystem, ledger, machine, parameters, settings, storage
 from dropforge.adapters.cluster import Connection
+from dropforge.adapters.filesystem import TaskState
 from dropforge.domain.events import RunQueued, RunStarted
 from dropforge.domain.failures import Evidence, Failure, failure
 from dropforge.domain.inputs import Watched
@@ -31,6 +34,15 @@ WATCH_SECONDS = 130  # longer than the function may run, so two looks never over
 PROGRESS_LINES = 60
 
 
+class Seen(NamedTuple):
+    """What one look has read of a team's namespace."""
+
+    connection: Connection
+    namespace: str
+    states: dict[str, JobState]
+    reasons: Reasons
+
+
 def hand_out(name: str) -> None:
     """Have another invocation look at one cluster, so that an unreachable one stalls nobody else."""
     payload = json.dumps({"cluster": name}).encode()
@@ -45,47 +57,71 @@ def look(name: str) -> Watched:
         return Watched()
     try:
         waits = ledger.waits(name)
-        tasks = _look_at_tasks([wait for wait in waits if wait.kind == "file-system-task" and wait.reference])
-        jobs = _look_at_jobs(name, [wait for wait in waits if wait.kind == "job"])
+        answered = _look_at_tasks([wait for wait in waits if wait.kind == "file-system-task" and wait.reference])
+        answered += _look_at_jobs(name, [wait for wait in waits if wait.kind == "job"])
     finally:
         ledger.end_watch(name, owner)
-    return Watched(waits=len(waits), moved=jobs.moved, answered=tasks + jobs.answered)
+    return Watched(waits=len(waits), answered=answered)
 
 
 def _look_at_tasks(waits: list[Wait]) -> int:
     states = filesystem.read_tasks([wait.reference for wait in waits]) if waits else {}
-    answered = 0
-    for wait in waits:
+
+    def one(wait: Wait) -> bool:
         state = states.get(wait.reference)
-        if state is None or state.phase == "running":
-            continue
-        evidence: Evidence = {"task": state.id, "files": state.total, "failed": state.failed}
-        if state.phase == "succeeded" and state.failed == 0:
-            machine.succeed(wait.token, json.dumps(evidence))
-        else:
-            why = state.message or f"{state.failed} of {state.total} files failed."
-            machine.fail(wait.token, failure("FileSystemTaskFailed", why, evidence))
-        ledger.end_wait(wait)
-        answered += 1
-    return answered
+        return state is not None and _follow_task(wait, state)
+
+    return sum(_each(waits, one))
 
 
-def _look_at_jobs(name: str, waits: list[Wait]) -> Watched:
+def _follow_task(wait: Wait, state: TaskState) -> bool:
+    if state.phase == "running":
+        return False
+    evidence: Evidence = {"task": state.id, "files": state.total, "failed": state.failed}
+    if state.phase == "succeeded" and state.failed == 0:
+        machine.succeed(wait.token, json.dumps(evidence))
+    else:
+        why = state.message or f"{state.failed} of {state.total} files failed."
+        machine.fail(wait.token, failure("FileSystemTaskFailed", why, evidence))
+    ledger.end_wait(wait)
+    return True
+
+
+def _look_at_jobs(name: str, waits: list[Wait]) -> int:
     if not waits:
-        return Watched()
+        return 0
     connection = cluster.connect(parameters.cluster(name), "reader")
-    moved = answered = 0
+    answered = 0
     for team in sorted({wait.team for wait in waits}):
         namespace = naming.namespace(team)
         selector = f"app.kubernetes.io/managed-by={naming.MANAGER}"
         listed = (ObservedJob.model_validate(job).state() for job in cluster.list_jobs(connection, namespace, selector))
-        states = {state.name: state for state in listed}
-        reasons = read_reasons(cluster.list_workloads(connection, namespace))
-        for wait in (wait for wait in waits if wait.team == team):
-            state = states.get(wait.name)
-            over = _vanished(wait) if state is None else _follow(connection, namespace, wait, state, reasons)
-            answered, moved = answered + over, moved + 1
-    return Watched(moved=moved, answered=answered)
+        seen = Seen(connection, namespace, {s.name: s for s in listed}, _reasons(connection, namespace))
+        answered += sum(_each([wait for wait in waits if wait.team == team], partial(_follow_job, seen)))
+    return answered
+
+
+def _reasons(connection: Connection, namespace: str) -> Reasons:
+    return read_reasons(cluster.list_workloads(connection, namespace))
+
+
+def _each(waits: list[Wait], follow: Callable[[Wait], bool]) -> list[bool]:
+    """Follow every wait, also when one of them fails: a run that cannot be followed must not stall the others."""
+    answered: list[bool] = []
+    failed: list[Exception] = []
+    for wait in waits:
+        try:
+            answered.append(follow(wait))
+        except Exception as error:  # noqa: BLE001  collected, and raised once everybody has had their turn
+            failed.append(error)
+    if failed:
+        raise ExceptionGroup(f"{len(failed)} of {len(waits)} waits could not be followed", failed)
+    return answered
+
+
+def _follow_job(seen: Seen, wait: Wait) -> bool:
+    state = seen.states.get(wait.name)
+    return _vanished(wait) if state is None else _follow(seen.connection, seen.namespace, wait, state, seen.reasons)
 
 
 def _vanished(wait: Wait) -> bool:

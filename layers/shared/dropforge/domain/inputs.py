@@ -95,11 +95,10 @@ class Tick(Received):
 
 
 class Watched(Value):
-    """What one tick did: clusters it handed out, or waits it looked at, moved and answered."""
+    """What one tick did: clusters it handed out, or waits it looked at and answered."""
 
     clusters: int = 0
     waits: int = 0
-    moved: int = 0
     answered: int = 0
 
 
