@@ -1,6 +1,7 @@
 """`dropforge local`: the embedded cloud, for trying and for tests."""
 
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -42,10 +43,11 @@ def up(
             console.print(f"  export {name}={value}", highlight=False, soft_wrap=True)
         console.print(f"  dropforge drop examples/greetings/train.jsonl --project {PROJECT} --wait", highlight=False)
         console.print("\nCtrl-C stops it.", highlight=False)
-        try:
-            threading.Event().wait()
-        except KeyboardInterrupt:
-            console.print("stopping")
+        stop = threading.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: stop.set())
+        stop.wait()
+        console.print("stopping", highlight=False)
 
 
 @local.command()
