@@ -38,13 +38,14 @@ node_modules/ready: package-lock.json .npmrc | $(VENV)/ready
 	PATH="$(NODE_BIN)$$PATH" npm ci --silent --no-audit --no-fund
 	@touch $@
 
-check: $(VENV)/ready $(SAM) node_modules/ready ## Lint, types, import rules, template, machines
+check: $(VENV)/ready $(SAM) node_modules/ready ## Lint, types, import rules, template, machines, contracts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy layers/shared/dropforge cli localcloud containers/cpu_trainer/cpu_trainer
+	$(BIN)/mypy layers/shared/dropforge cli localcloud containers/cpu_trainer/cpu_trainer functions scripts tests/domain tests/contracts tests/functions tests/journeys
 	$(BIN)/lint-imports
 	AWS_DEFAULT_REGION=us-east-1 $(SAM) validate --lint
 	for machine in statemachines/*.asl.yaml; do PATH="$(NODE_BIN)$$PATH" node_modules/.bin/asl-validator --silent --yaml-path $$machine || exit 1; done
+	$(BIN)/pytest tests/contracts
 
 test: $(VENV)/ready ## Run every test
 	$(BIN)/pytest

@@ -13,7 +13,8 @@ import pytest
 from dropforge.domain.checkpoints import verify
 
 from cli.local import variables
-from tests.journeys.conftest import PROJECT, Journeys
+from localcloud.cloud import PROJECT
+from tests.journeys.conftest import Journeys
 
 SHORT: dict[str, Any] = {"recipe": "cpu-lora", "parameters": {"steps": 20, "base_steps": 40}}
 

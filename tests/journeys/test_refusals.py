@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from tests.journeys.conftest import PROJECT, Journeys, until
+from localcloud.cloud import PROJECT
+from tests.journeys.conftest import Journeys, until
 
 GOOD = b'{"prompt": "Say hello.", "completion": "Hello."}\n'
 BAD = {
