@@ -11,7 +11,8 @@ import typer
 import yaml
 from dropforge.domain.journeys import Journey
 from dropforge.domain.runs import Run
-from dropforge.domain.uploads import RunBlock
+from dropforge.domain.uploads import PREFIX, RunBlock, locate
+from dropforge.errors import InvalidInput
 from rich.console import Console
 
 from cli import deployment, show
@@ -38,11 +39,11 @@ def drop(
 ) -> None:
     """Upload a dataset; the run starts by itself."""
     name = dataset or _dataset_name(path)
+    _check_names(path, project, name)
     upload, execution = deployment.drop(path, project, name, _request(run))
     if not as_json:
-        console.print(
-            f"dropped s3://{upload.bucket}/{upload.key}\n  follow it: dropforge status {execution}", highlight=False
-        )
+        console.print(f"dropped s3://{upload.bucket}/{upload.key}", highlight=False, soft_wrap=True)
+        console.print(f"  follow it: dropforge status {execution}", highlight=False, soft_wrap=True)
     if wait:
         _finish(execution, as_json=as_json)
     elif as_json:
@@ -122,6 +123,16 @@ def _exit(journey: Journey) -> None:
         raise typer.Exit(1)
 
 
+def _check_names(path: Path, project: str, dataset: str) -> None:
+    """Refuse before the upload what the deployment would refuse after it."""
+    if not path.name.endswith((".jsonl", ".jsonl.gz")):
+        raise typer.BadParameter(f"{path.name} is not a .jsonl or .jsonl.gz file.")
+    try:
+        locate(f"{PREFIX}{project}/{dataset}/train.jsonl")
+    except InvalidInput as problem:
+        raise deployment.RefusedError(problem.failure) from problem
+
+
 def _dataset_name(path: Path) -> str:
     """Return a dataset's name: the file's own, or its folder's when it is only called train."""
     stem = path.name.partition(".")[0]
@@ -151,8 +162,7 @@ def main() -> None:
         show.print_failure(errors, refused.failure)
         sys.exit(1)
     except (BotoCoreError, ClientError) as error:
-        errors.print(f"AWS: {error}", highlight=False)
-        errors.print(
-            "  what to do:  check the region, the credentials and DROPFORGE_ENVIRONMENT; see README.md", highlight=False
-        )
+        errors.print(f"AWS: {error}", highlight=False, soft_wrap=True)
+        advice = "check the region, the credentials, AWS_ENDPOINT_URL and DROPFORGE_ENVIRONMENT; see README.md"
+        errors.print(f"  what to do:  {advice}", highlight=False, soft_wrap=True)
         sys.exit(1)

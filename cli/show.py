@@ -96,8 +96,11 @@ def print_failure(console: Console, found: Failure) -> None:
     for name, text in (("why", found.why), ("whose move", found.whose), ("what to do", found.next)):
         console.print(f"  {name + ':':12} {text}", highlight=False, soft_wrap=True)
     for key, value in found.evidence.items():
-        if value not in (None, "", []):
-            console.print(f"  {key + ':':12} {value}", highlight=False, soft_wrap=True)
+        for n, line in enumerate(value if isinstance(value, list) else [value]):
+            if line not in (None, ""):
+                console.print(
+                    f"  {key + ':' if n == 0 else '':12} {line}", highlight=False, soft_wrap=True, markup=False
+                )
     if found.log:
         console.print(f"  last lines of the log ({len(found.log)}):")
         for line in found.log[-20:]:

@@ -109,7 +109,12 @@ CATALOGUE: dict[str, Entry] = {
         "the platform team",
         "Build the image and record its digest (docs/operations.md, section Images).",
     ),
-    "RunNotFound": Entry("NotFound", "No such run or upload.", "you", "List what there is with `dropforge runs`."),
+    "RunNotFound": Entry(
+        "NotFound",
+        "No such run or upload.",
+        "you",
+        "Use the name that `dropforge drop` printed, or the run id that `dropforge status` shows.",
+    ),
     "IdentityCollision": Entry(
         "Conflict",
         "Two different runs have the same short id.",
