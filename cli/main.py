@@ -1,6 +1,5 @@
 """The `dropforge` command."""
 
-import re
 import sys
 import time
 from collections.abc import Iterator
@@ -9,6 +8,7 @@ from typing import Annotated
 
 import typer
 import yaml
+from dropforge import naming
 from dropforge.domain.journeys import Journey
 from dropforge.domain.runs import Run
 from dropforge.domain.uploads import PREFIX, RunBlock, locate
@@ -137,7 +137,7 @@ def _dataset_name(path: Path) -> str:
     """Return a dataset's name: the file's own, or its folder's when it is only called train."""
     stem = path.name.partition(".")[0]
     source = path.resolve().parent.name if stem == "train" else stem
-    return re.sub(r"[^a-z0-9]+", "-", source.lower()).strip("-")[:30].strip("-") or "dataset"
+    return naming.slug(source, 30)
 
 
 def _request(path: Path | None) -> RunBlock:

@@ -1,4 +1,8 @@
-"""Report an execution that did not succeed: delete what it held, read it gone, say why, give the lease back."""
+"""Report an execution that did not succeed: say why, then delete what it held, read it gone and give the lease back.
+
+It tells before it tears down: a cluster that cannot be reached, perhaps the very reason of the failure, must not keep the news from
+anybody. Run again it tells again, at least once.
+"""
 
 from dropforge.adapters import bus, endings
 from dropforge.domain.events import ExecutionEnded, RunFailed
@@ -9,18 +13,20 @@ from dropforge.task import task
 @task
 def handler(event: ExecutionEnded) -> Reported:
     ending = endings.read(event.detail)
-    if ending.run is not None:
-        endings.tear_down(ending.run)
-    first = endings.record(ending)
-    run_id, attempt = (ending.run.id, ending.run.attempt) if ending.run else ("", 0)
-    if first:
-        bus.announce(
-            RunFailed(
-                project=ending.project,
-                run_id=run_id,
-                attempt=attempt,
-                execution=event.detail.name,
-                failure=ending.failure,
-            )
+    run = ending.run
+    reported = Reported(run_id=run.id if run else "", attempt=run.attempt if run else 0)
+    if not endings.is_news(ending):
+        return reported.model_copy(update={"already_over": True})
+    bus.announce(
+        RunFailed(
+            project=ending.project,
+            run_id=reported.run_id,
+            attempt=reported.attempt,
+            execution=ending.execution,
+            failure=ending.failure,
         )
-    return Reported(run_id=run_id, attempt=attempt, already_over=not first)
+    )
+    endings.record(ending)
+    if run is not None:
+        endings.tear_down(run)
+    return reported

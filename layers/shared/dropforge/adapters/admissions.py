@@ -15,10 +15,12 @@ def claim(plan: Plan, dataset: Dataset, execution: str) -> Admission:
             raise Conflict("IdentityCollision", f"`{plan.run_id}` stands for another run.", {"run": plan.run_id})
         case "claim":
             run = _attempt(plan, dataset, execution, 1)
+            ledger.name_execution(run)
             won = ledger.claim(run)
         case "retry":
             assert existing is not None  # noqa: S101  `retry` is only said of an existing run
             run = _attempt(plan, dataset, execution, existing.attempt + 1)
+            ledger.name_execution(run)
             won = ledger.claim_next(run)
         case "again":
             assert existing is not None  # noqa: S101

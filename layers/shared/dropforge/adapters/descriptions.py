@@ -11,6 +11,15 @@ from dropforge.domain.runs import Arrival, Run
 from dropforge.errors import NotFound
 
 _UPLOAD = re.compile(r"^(?:.*-)?([0-9a-f]{16})(?:-\d+)?$")
+_FAILED = ("FAILED", "TIMED_OUT", "ABORTED")
+_STATUS = {
+    "succeeded": "SUCCEEDED",
+    "joined": "SUCCEEDED",
+    "failed": "FAILED",
+    "rejected": "FAILED",
+    "cancelled": "ABORTED",
+}
+LOG_BYTES = 24_000  # of a failure's log lines, as JSON: the answer must stay below the limit of a result
 _ENDED = ("ExecutionFailed", "ExecutionAborted", "ExecutionTimedOut")
 
 
@@ -22,20 +31,32 @@ def describe(reference: str) -> Journey:
     if not described and arrival is None and run is None:
         raise NotFound("RunNotFound", f"Nothing is known of `{reference}`.", {"reference": reference})
     arn = str(described.get("executionArn", ""))
-    status = str(described.get("status", "STARTING"))
-    failed = status in ("FAILED", "TIMED_OUT", "ABORTED")
-    recorded = (run.failure if run else None) or (arrival.failure if arrival else None)
+    status = str(described.get("status") or _status(run, arrival))
+    found = _recorded(execution, run, arrival) or (_cause(described) if status in _FAILED and described else None)
     return Journey(
         execution=execution,
         execution_arn=arn,
         status=status,
-        arrival=arrival,
-        run=run,
+        arrival=arrival and arrival.model_copy(update={"failure": None}),
+        run=run and run.model_copy(update={"failure": None}),
         progress=ledger.progress(run.id) if run else None,
         stages=lay_out(_moments(arn)),
         result=json.loads(str(described["output"])) if "output" in described else None,
-        failure=recorded or (_cause(described) if failed else None),
+        failure=found and found.shortened(LOG_BYTES),
     )
+
+
+def _status(run: Run | None, arrival: Arrival | None) -> str:
+    """Return the status that the ledger knows: Step Functions forgets an execution after 90 days, and has not heard of a new one."""
+    known = run.status if run else arrival.status if arrival else ""
+    return _STATUS.get(known, "STARTING")
+
+
+def _recorded(execution: str, run: Run | None, arrival: Arrival | None) -> Failure | None:
+    """Return the failure that was recorded for this very execution; an earlier attempt's is not this one's."""
+    if run is not None and run.execution == execution:
+        return run.failure
+    return arrival.failure if arrival is not None and arrival.execution == execution else None
 
 
 def _cause(described: dict[str, object]) -> Failure:

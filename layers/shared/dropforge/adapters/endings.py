@@ -28,11 +28,12 @@ def read(detail: ExecutionDetail) -> Ending:
     described = machine.describe(detail.name) if detail.input is None or detail.cause is None else {}
     text = detail.input or str((described or {}).get("input", "{}"))
     arrival = _arrival(text)
-    run = ledger.run(arrival.run_id) if arrival is not None and arrival.run_id else None
+    run = ledger.run_of(detail.name)
     held = run if run is not None and run.execution == detail.name else None
     error = detail.error or str((described or {}).get("error", detail.status))
     cause = detail.cause or str((described or {}).get("cause", ""))
-    return Ending(arrival.project if arrival else "", detail.name, _failure(detail.status, error, cause), held, arrival)
+    project = held.project if held else arrival.project if arrival else ""
+    return Ending(project, detail.name, _failure(detail.status, error, cause), held, arrival)
 
 
 def _arrival(text: str) -> Arrival | None:
@@ -48,8 +49,29 @@ def _failure(status: str, error: str, cause: str) -> Failure:
     return read_cause("States.Timeout" if status == "TIMED_OUT" else error, cause)
 
 
+def is_news(ending: Ending) -> bool:
+    """Whether there is still something to record or to tear down. A lease that is still there says that an earlier try did not finish."""
+    run, arrival = ending.run, ending.arrival
+    if run is not None:
+        return run.status == "running" or (run.status == "failed" and ledger.lease(run) is not None)
+    if arrival is None:
+        return True
+    return arrival.execution == ending.execution and arrival.status not in (*ledger.ENDED, "joined")
+
+
+def record(ending: Ending) -> None:
+    """Write the terminal status of the run's attempt, or of the upload when no run was known."""
+    if ending.run is not None:
+        ended = ending.run.model_copy(update={"status": "failed", "failure": ending.failure, "ended_at": clock.stamp()})
+        ledger.end(ended)
+        arrivals.finish(ended, "failed", ending.failure)
+    elif ending.arrival is not None:
+        update = {"status": "failed", "failure": ending.failure, "at": clock.stamp()}
+        ledger.record_arrival(ending.arrival.model_copy(update=update))
+
+
 def tear_down(run: Run) -> None:
-    """Delete an attempt's jobs and cancel its file system tasks. Raises NotReady until a read says that they are gone."""
+    """Delete what an attempt has on its cluster and file system, read it gone, and give the lease back. Raises NotReady until then."""
     target = parameters.cluster(run.cluster)
     connection = cluster.connect(target, "writer")
     namespace, mine = naming.namespace(run.team), selector(run.id, run.attempt)
@@ -60,22 +82,4 @@ def tear_down(run: Run) -> None:
             ledger.end_wait(wait)
     cluster.delete_jobs(connection, namespace, mine)
     cluster.wait_gone(connection, namespace, mine, seconds=40)
-
-
-def record(ending: Ending) -> bool:
-    """Write the terminal status. Returns False when it had been written before."""
-    if ending.run is not None:
-        ended = ending.run.model_copy(update={"status": "failed", "failure": ending.failure, "ended_at": clock.stamp()})
-        first = ledger.end(ended)
-        if first:
-            arrivals.finish(ended, "failed", ending.failure)
-        ledger.release_lease(ending.run)
-        return first
-    if ending.arrival is None:
-        return True
-    if ending.arrival.execution != ending.execution or ending.arrival.status in ("rejected", "failed", "succeeded"):
-        return False
-    ledger.record_arrival(
-        ending.arrival.model_copy(update={"status": "failed", "failure": ending.failure, "at": clock.stamp()})
-    )
-    return True
+    ledger.release_lease(run)

@@ -5,21 +5,26 @@ CreateDataRepositoryTask). Not verified on AWS: the shape of a partly failed tas
 """
 
 import hashlib
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from botocore.exceptions import ClientError
 
 from dropforge.adapters import aws
 from dropforge.errors import NotReady
 
-_ENDED = {"SUCCEEDED": "succeeded", "FAILED": "failed", "CANCELED": "failed"}
+if TYPE_CHECKING:
+    from mypy_boto3_fsx.type_defs import DataRepositoryTaskTypeDef
+
+Phase = Literal["running", "succeeded", "failed"]
+PAGE = 50  # ids in one question
+_ENDED: dict[str, Phase] = {"SUCCEEDED": "succeeded", "FAILED": "failed", "CANCELED": "failed"}
 
 
 class TaskState(NamedTuple):
     """A data repository task: how it goes, its counts, and FSx's own words when it failed."""
 
     id: str
-    phase: Literal["running", "succeeded", "failed"]
+    phase: Phase
     total: int
     failed: int
     message: str
@@ -57,20 +62,34 @@ def _start(
 
 
 def read_tasks(ids: list[str]) -> dict[str, TaskState]:
-    """Return the state of tasks by id; a task that FSx has forgotten is absent."""
+    """Return the state of tasks by id; a task that FSx has forgotten (after 14 days) is absent."""
     found: dict[str, TaskState] = {}
-    for start in range(0, len(ids), 50):
-        answer = aws.fsx().describe_data_repository_tasks(TaskIds=ids[start : start + 50])
-        for task in answer["DataRepositoryTasks"]:
-            status = task.get("Status", {})
-            found[task["TaskId"]] = TaskState(
-                id=task["TaskId"],
-                phase=_ENDED.get(task["Lifecycle"], "running"),  # type: ignore[arg-type]
-                total=status.get("TotalCount", 0),
-                failed=status.get("FailedCount", 0),
-                message=task.get("FailureDetails", {}).get("Message", ""),
-            )
+    for start in range(0, len(ids), PAGE):
+        found |= _read_some(ids[start : start + PAGE])
     return found
+
+
+def _read_some(ids: list[str]) -> dict[str, TaskState]:
+    """Read some tasks. FSx refuses the whole question for one id that it does not know, so then each is asked alone."""
+    try:
+        tasks = aws.fsx().describe_data_repository_tasks(TaskIds=ids)["DataRepositoryTasks"]
+    except ClientError as error:
+        if aws.code_of(error) != "DataRepositoryTaskNotFound":
+            raise
+        singly = (_read_some([one]) for one in ids) if len(ids) > 1 else ()
+        return {key: state for states in singly for key, state in states.items()}
+    return {task["TaskId"]: _state(task) for task in tasks}
+
+
+def _state(task: "DataRepositoryTaskTypeDef") -> TaskState:
+    status = task.get("Status", {})
+    return TaskState(
+        id=task["TaskId"],
+        phase=_ENDED.get(task["Lifecycle"], "running"),
+        total=status.get("TotalCount", 0),
+        failed=status.get("FailedCount", 0),
+        message=task.get("FailureDetails", {}).get("Message", ""),
+    )
 
 
 def cancel(task_id: str) -> None:

@@ -3,10 +3,11 @@
 UPLOAD#<upload id>   UPLOAD              what became of an upload
 DATASET#<id>         DATASET             an immutable dataset version
 RUN#<run id>         RUN                 the run with its newest attempt
+EXECUTION#<name>     EXECUTION           which run an execution wants, written before it claims it
 RUN#<run id>         PROGRESS            what its current job does (written by the watcher alone)
 CLUSTER#<name>       WAIT#<name>         what runs wait for on a cluster and its file system
 CLUSTER#<name>       WATCH               who watches the cluster at the moment
-WATCHED              <name>              the clusters that have ever had a wait
+WATCHED              CLUSTER#<name>      the clusters that have ever had a wait
 LEASE                <run id>#<attempt>  what may cost money until when
 """
 
@@ -16,6 +17,8 @@ from dropforge.domain.datasets import Dataset
 from dropforge.domain.runs import Arrival, Lease, Progress, Run, Wait
 from dropforge.domain.uploads import Upload
 from dropforge.domain.values import Value
+
+ENDED = ("rejected", "failed", "succeeded")  # of an upload
 
 
 class Name(Value):
@@ -34,15 +37,23 @@ class Watch(Value):
 def bind_upload(arrival: Arrival) -> Arrival:
     """Bind an upload to its first execution; a second arrival gets what the first one wrote."""
     key = f"UPLOAD#{arrival.upload.id}"
-    if table.put(key, "UPLOAD", arrival, {"execution": arrival.execution}, ABSENT):
+    columns: table.Columns = {"execution": arrival.execution, "status": arrival.status}
+    if table.put(key, "UPLOAD", arrival, columns, ABSENT):
         return arrival
     return table.get(key, "UPLOAD", Arrival) or arrival
 
 
 def record_arrival(arrival: Arrival) -> None:
-    """Write what became of an upload: the execution it is bound to is the one that writes."""
-    columns: table.Columns = {"execution": arrival.execution}
-    when = Condition("attribute_not_exists(pk) OR execution = :execution", {"execution": arrival.execution})
+    """Write what became of an upload. Only the execution that it is bound to writes, and an end is never taken back."""
+    columns: table.Columns = {"execution": arrival.execution, "status": arrival.status}
+    mine = "attribute_not_exists(pk) OR (execution = :execution{})"
+    values: table.Columns = {"execution": arrival.execution}
+    if arrival.status in ENDED:
+        when = Condition(mine.format(""), values)
+    else:
+        values |= {status: status for status in ENDED}
+        listed = ", ".join(f":{status}" for status in ENDED)
+        when = Condition(mine.format(f" AND NOT #status IN ({listed})"), values, {"#status": "status"})
     table.put(f"UPLOAD#{arrival.upload.id}", "UPLOAD", arrival, columns, when)
 
 
@@ -64,6 +75,17 @@ def record_dataset(dataset: Dataset) -> None:
 def run(run_id: str) -> Run | None:
     """Return a run with its newest attempt."""
     return table.get(f"RUN#{run_id}", "RUN", Run)
+
+
+def name_execution(run: Run) -> None:
+    """Write which run an execution wants, before it claims it: however the execution ends, its run can be found."""
+    table.put(f"EXECUTION#{run.execution}", "EXECUTION", Name(name=run.id))
+
+
+def run_of(execution: str) -> Run | None:
+    """Return the run that an execution wanted, if it came that far."""
+    named = table.get(f"EXECUTION#{execution}", "EXECUTION", Name)
+    return run(named.name) if named is not None else None
 
 
 def claim(run: Run) -> bool:

@@ -9,6 +9,7 @@ from dropforge.domain.failures import Failure
 from dropforge.domain.uploads import Drop
 
 CAUSE = 32_000
+LOG = 24_000
 _OVER = frozenset({"TaskTimedOut", "InvalidToken", "TaskDoesNotExist"})
 
 
@@ -45,9 +46,7 @@ def fail(token: str, failure: Failure) -> bool:
 
 def _fitting(failure: Failure) -> str:
     """Return a failure as JSON that Step Functions takes (32,768 characters): the oldest log lines go first, the cause is cut last."""
-    kept = failure
-    while len(kept.model_dump_json()) > CAUSE and kept.log:
-        kept = kept.model_copy(update={"log": kept.log[len(kept.log) // 4 + 1 :]})
+    kept = failure.shortened(LOG)
     if len(kept.model_dump_json()) > CAUSE:
         kept = kept.model_copy(update={"why": kept.why[:2000], "evidence": {}})
     return kept.model_dump_json()

@@ -1,5 +1,7 @@
 """SageMaker's model registry: one group per project and dataset, one package per run's attempt."""
 
+from datetime import datetime, timedelta
+
 from botocore.exceptions import ClientError
 
 from dropforge import naming
@@ -47,12 +49,17 @@ def register(group: str, package: Package) -> str:
     return answer["ModelPackageArn"]
 
 
-def find(group: str, token: str) -> str | None:
+def find(group: str, token: str, since: str) -> str | None:
     """Return the ARN of the package that a run's attempt has registered, or None.
 
-    The registry forgets client tokens after a while; the run's own mark in the package's properties does not fade.
+    The registry forgets client tokens after a while; the run's own mark in the package's properties does not fade. Only packages made after
+    `since`, the attempt's start, are looked at (with an hour for clocks that differ), so the look does not grow with the group.
     """
-    pages = aws.sagemaker().get_paginator("list_model_packages").paginate(ModelPackageGroupName=group)
+    pages = (
+        aws.sagemaker()
+        .get_paginator("list_model_packages")
+        .paginate(ModelPackageGroupName=group, CreationTimeAfter=datetime.fromisoformat(since) - timedelta(hours=1))
+    )
     for page in pages:
         for summary in page["ModelPackageSummaryList"]:
             arn = summary["ModelPackageArn"]

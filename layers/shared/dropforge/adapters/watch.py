@@ -1,14 +1,14 @@
 """One look at a cluster: what runs wait for there, what has moved, what is over.
 
-A look lists each kind in pages and touches only what changed, so its cost follows the number of open waits and not
+A look lists each kind in pages, so its cost follows the number of open waits and not
 their age. A lock row keeps two looks at one cluster apart; it expires by itself when a look dies.
 """
 
 import json
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from dropforge import naming
 from dropforge.adapters import aws, bus, clock, cluster, filesystem, ledger, machine, parameters, settings, storage
@@ -32,6 +32,9 @@ from dropforge.domain.workloads import Reasons, read_reasons
 
 WATCH_SECONDS = 130  # longer than the function may run, so two looks never overlap
 PROGRESS_LINES = 60
+
+Thing = TypeVar("Thing")
+Result = TypeVar("Result")
 
 
 class Seen(NamedTuple):
@@ -57,8 +60,10 @@ def look(name: str) -> Watched:
         return Watched()
     try:
         waits = ledger.waits(name)
-        answered = _look_at_tasks([wait for wait in waits if wait.kind == "file-system-task" and wait.reference])
-        answered += _look_at_jobs(name, [wait for wait in waits if wait.kind == "job"])
+        tasks = [wait for wait in waits if wait.kind == "file-system-task" and wait.reference]
+        jobs = [wait for wait in waits if wait.kind == "job"]
+        looks = [partial(_look_at_tasks, tasks), partial(_look_at_teams, name, jobs)]
+        answered = sum(_each(looks, lambda look: look()))
     finally:
         ledger.end_watch(name, owner)
     return Watched(waits=len(waits), answered=answered)
@@ -66,15 +71,15 @@ def look(name: str) -> Watched:
 
 def _look_at_tasks(waits: list[Wait]) -> int:
     states = filesystem.read_tasks([wait.reference for wait in waits]) if waits else {}
-
-    def one(wait: Wait) -> bool:
-        state = states.get(wait.reference)
-        return state is not None and _follow_task(wait, state)
-
-    return sum(_each(waits, one))
+    return sum(_each(waits, lambda wait: _follow_task(wait, states.get(wait.reference))))
 
 
-def _follow_task(wait: Wait, state: TaskState) -> bool:
+def _follow_task(wait: Wait, state: TaskState | None) -> bool:
+    if state is None:
+        unknown = failure("FileSystemTaskFailed", "FSx no longer knows the task.", {"task": wait.reference})
+        machine.fail(wait.token, unknown)
+        ledger.end_wait(wait)
+        return True
     if state.phase == "running":
         return False
     evidence: Evidence = {"task": state.id, "files": state.total, "failed": state.failed}
@@ -87,36 +92,38 @@ def _follow_task(wait: Wait, state: TaskState) -> bool:
     return True
 
 
-def _look_at_jobs(name: str, waits: list[Wait]) -> int:
+def _look_at_teams(name: str, waits: list[Wait]) -> int:
     if not waits:
         return 0
     connection = cluster.connect(parameters.cluster(name), "reader")
-    answered = 0
-    for team in sorted({wait.team for wait in waits}):
-        namespace = naming.namespace(team)
-        selector = f"app.kubernetes.io/managed-by={naming.MANAGER}"
-        listed = (ObservedJob.model_validate(job).state() for job in cluster.list_jobs(connection, namespace, selector))
-        seen = Seen(connection, namespace, {s.name: s for s in listed}, _reasons(connection, namespace))
-        answered += sum(_each([wait for wait in waits if wait.team == team], partial(_follow_job, seen)))
-    return answered
+    teams = sorted({wait.team for wait in waits})
+    return sum(_each(teams, lambda team: _look_at_team(connection, team, [w for w in waits if w.team == team])))
+
+
+def _look_at_team(connection: Connection, team: str, waits: list[Wait]) -> int:
+    namespace = naming.namespace(team)
+    selector = f"app.kubernetes.io/managed-by={naming.MANAGER}"
+    listed = (ObservedJob.model_validate(job).state() for job in cluster.list_jobs(connection, namespace, selector))
+    seen = Seen(connection, namespace, {state.name: state for state in listed}, _reasons(connection, namespace))
+    return sum(_each(waits, partial(_follow_job, seen)))
 
 
 def _reasons(connection: Connection, namespace: str) -> Reasons:
     return read_reasons(cluster.list_workloads(connection, namespace))
 
 
-def _each(waits: list[Wait], follow: Callable[[Wait], bool]) -> list[bool]:
-    """Follow every wait, also when one of them fails: a run that cannot be followed must not stall the others."""
-    answered: list[bool] = []
+def _each(things: Sequence[Thing], follow: Callable[[Thing], Result]) -> list[Result]:
+    """Follow everything, also when one fails: a wait or a team that cannot be followed must not stall the others."""
+    results: list[Result] = []
     failed: list[Exception] = []
-    for wait in waits:
+    for thing in things:
         try:
-            answered.append(follow(wait))
+            results.append(follow(thing))
         except Exception as error:  # noqa: BLE001  collected, and raised once everybody has had their turn
             failed.append(error)
     if failed:
-        raise ExceptionGroup(f"{len(failed)} of {len(waits)} waits could not be followed", failed)
-    return answered
+        raise ExceptionGroup(f"{len(failed)} of {len(things)} could not be followed", failed)
+    return results
 
 
 def _follow_job(seen: Seen, wait: Wait) -> bool:

@@ -78,12 +78,13 @@ def folder(key: str) -> str:
 
 
 def check_sizes(files: tuple[File, ...]) -> None:
-    """Raise InvalidInput for an empty file or one that a single check cannot read."""
+    """Raise InvalidInput for an empty file, or for more bytes than a single check can read."""
+    total = sum(file.bytes for file in files)
+    if total > MAX_BYTES:
+        raise InvalidInput("DatasetTooLarge", f"{total:,} bytes in {len(files)} files.", {"key": files[0].key})
     for file in files:
         if file.bytes == 0:
             raise InvalidInput("EmptyFile", f"`{file.path}` has 0 bytes.", {"key": file.key})
-        if file.bytes > MAX_BYTES:
-            raise InvalidInput("DatasetTooLarge", f"`{file.path}` has {file.bytes:,} bytes.", {"key": file.key})
 
 
 def execution_name(project: str, dataset: str, upload: Upload, attempt: int = 1) -> str:

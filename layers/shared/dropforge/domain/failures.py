@@ -57,9 +57,9 @@ CATALOGUE: dict[str, Entry] = {
     ),
     "DatasetTooLarge": Entry(
         "InvalidInput",
-        "The file is larger than one check can read.",
+        "The dataset is larger than one check can read.",
         "you",
-        "Split it into files below 20 GB and upload them with a manifest.json.",
+        "Drop at most 20 GB at once.",
     ),
     "BadRunRequest": Entry(
         "InvalidInput", "The run request is not valid.", "you", "Correct the named key; docs/journey.md lists them all."
@@ -120,6 +120,12 @@ CATALOGUE: dict[str, Entry] = {
         "Two different runs have the same short id.",
         "you",
         "Add a `repeat` label to the run request to give this run another identity.",
+    ),
+    "RunOver": Entry(
+        "Conflict",
+        "The run ended before its model was recorded.",
+        "you",
+        "Reject the model package that the evidence names, or drop the same content again.",
     ),
     "FileSystemBusy": Entry(
         "NotReady",
@@ -183,7 +189,7 @@ CATALOGUE: dict[str, Entry] = {
         "States.Timeout",
         "The run waited longer than it may.",
         "your team",
-        "See in the evidence which step waited; raise the queue ceiling or the quota, then drop again.",
+        "See with `dropforge status` which stage waited; raise the quota or shorten the run, then drop again.",
     ),
     "ExecutionAborted": Entry(
         "States.Aborted", "Somebody stopped the execution.", "you", "Drop again when you want the model after all."
@@ -208,6 +214,17 @@ class Failure(Value):
     next: str
     evidence: Evidence = Field(default_factory=dict)
     log: tuple[str, ...] = ()
+
+    def shortened(self, limit: int) -> "Failure":
+        """Return the failure with the newest log lines that fit `limit` bytes of JSON."""
+        kept: list[str] = []
+        room = limit
+        for line in reversed(self.log):
+            room -= len(json.dumps(line)) + 2
+            if room < 0:
+                break
+            kept.append(line)
+        return self.model_copy(update={"log": tuple(reversed(kept))})
 
 
 def failure(code: str, why: str, evidence: Evidence | None = None, log: tuple[str, ...] = ()) -> Failure:

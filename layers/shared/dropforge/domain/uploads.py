@@ -104,8 +104,8 @@ def _role(parts: list[str]) -> Literal["file", "manifest", "part"] | None:
     """Tell by the number of segments and the last name; a rule's `*` also matches `/`, so the rule cannot."""
     if len(parts) == 3 and parts[2] in SINGLE_FILES:
         return "file"
-    if len(parts) == 4 and parts[3] == MANIFEST:
-        return "manifest"
+    if parts[-1] == MANIFEST:
+        return "manifest" if len(parts) == 4 else None
     return "part" if len(parts) >= 4 else None
 
 
