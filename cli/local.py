@@ -1,5 +1,6 @@
 """`dropforge local`: the embedded cloud, for trying and for tests."""
 
+import logging
 import os
 import signal
 import subprocess
@@ -37,7 +38,9 @@ def up(
     from localcloud.cloud import PROJECT, LocalCloud  # noqa: PLC0415  slow to import
 
     console.print(EMULATED, highlight=False)
-    with LocalCloud(_fresh(folder), speed=speed, port=port) as cloud:
+    kept = _fresh(folder)
+    _log_to(kept / "cloud.log")
+    with LocalCloud(kept, speed=speed, port=port) as cloud:
         console.print("\nIn another terminal:", highlight=False)
         for name, value in variables(cloud.endpoint).items():
             console.print(f"  export {name}={value}", highlight=False, soft_wrap=True)
@@ -57,6 +60,7 @@ def demo(folder: Folder = Path(".dropforge/demo"), speed: Speed = 60) -> None:
 
     kept = _fresh(folder)
     console.print(EMULATED, highlight=False)
+    _log_to(kept / "cloud.log")
     began = time.monotonic()
     with LocalCloud(kept, speed=speed) as cloud:
         console.print(
@@ -104,6 +108,12 @@ def variables(endpoint: str) -> dict[str, str]:
         "AWS_SECRET_ACCESS_KEY": "local",
         "DROPFORGE_ENVIRONMENT": "dev",
     }
+
+
+def _log_to(path: Path) -> None:
+    """Send what the emulated services say to a file: a user's mistake is no news for this terminal."""
+    logging.basicConfig(filename=path, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    console.print(f"log: {path}", highlight=False, soft_wrap=True)
 
 
 def _fresh(folder: Path) -> Path:

@@ -58,20 +58,20 @@ def status(
 ) -> None:
     """Say where a run is, why, and what it has made."""
     if wait:
-        _finish(reference, as_json=as_json)
+        _finish(reference, as_json=as_json, patience=0)
         return
     journey = deployment.describe(reference)
     if as_json:
         console.print_json(journey.model_dump_json())
     else:
-        console.print(show.picture(journey))
+        console.print(show.picture(journey, plain=show.ascii_only(console)))
         _print_end(journey)
     _exit(journey)
 
 
-def _finish(reference: str, *, as_json: bool) -> None:
+def _finish(reference: str, *, as_json: bool, patience: float = 60) -> None:
     quiet = Console(file=sys.stderr, quiet=True) if as_json else console
-    journey = show.follow(quiet, _until_over(reference))
+    journey = show.follow(quiet, _until_over(reference, patience))
     if as_json:
         console.print_json(journey.model_dump_json())
     else:
@@ -79,14 +79,14 @@ def _finish(reference: str, *, as_json: bool) -> None:
     _exit(journey)
 
 
-def _until_over(reference: str, pace: float = 0.5) -> Iterator[Journey]:
+def _until_over(reference: str, patience: float, pace: float = 0.5) -> Iterator[Journey]:
     """Yield a journey's states until it is over; a drop that nobody has heard of yet is waited for."""
-    patience = time.monotonic() + 60
+    end = time.monotonic() + patience
     while True:
         try:
             journey = deployment.describe(reference)
         except deployment.RefusedError as refused:
-            if refused.failure.code != "RunNotFound" or time.monotonic() > patience:
+            if refused.failure.code != "RunNotFound" or time.monotonic() > end:
                 raise
         else:
             yield journey
@@ -107,13 +107,18 @@ def _print_end(journey: Journey) -> None:
         _print_joined(journey.result)
     elif journey.status == "SUCCEEDED" and journey.result is not None:
         for key in ("arn", "uri", "kind", "base_model", "loss_before", "loss_after"):
-            if journey.result.get(key) not in (None, ""):
-                console.print(f"  {key + ':':12} {journey.result[key]}", highlight=False, soft_wrap=True)
+            value = journey.result.get(key)
+            if value not in (None, ""):
+                shown = f"{value:.4f}" if isinstance(value, float) else value
+                console.print(f"  {key + ':':12} {shown}", highlight=False, soft_wrap=True)
 
 
 def _print_joined(admission: dict[str, object]) -> None:
     run = Run.model_validate(admission["run"])
-    console.print(f"  the same content has run {run.id} already ({run.status})", highlight=False, soft_wrap=True)
+    said = f"  joined run {run.id} ({run.status}): the same content was dropped before, so nothing was trained for this drop"
+    console.print(said, highlight=False, soft_wrap=True)
+    if run.status == "running":
+        console.print(f"  follow it: dropforge status {run.id} --wait", highlight=False, soft_wrap=True)
     if run.model_arn:
         console.print(f"  {'arn:':12} {run.model_arn}", highlight=False, soft_wrap=True)
 
@@ -159,10 +164,12 @@ def main() -> None:
     try:
         app()
     except deployment.RefusedError as refused:
+        if "--json" in sys.argv:
+            console.print_json(refused.failure.model_dump_json())
         show.print_failure(errors, refused.failure)
         sys.exit(1)
     except (BotoCoreError, ClientError) as error:
         errors.print(f"AWS: {error}", highlight=False, soft_wrap=True)
-        advice = "check the region, the credentials, AWS_ENDPOINT_URL and DROPFORGE_ENVIRONMENT; see README.md"
+        advice = "check AWS_ENDPOINT_URL (is `dropforge local up` running?), the region, the credentials and DROPFORGE_ENVIRONMENT"
         errors.print(f"  what to do:  {advice}", highlight=False, soft_wrap=True)
         sys.exit(1)

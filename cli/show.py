@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 MARKS = {"waiting": ("·", "dim"), "running": ("▶", "cyan"), "succeeded": ("✓", "green"), "failed": ("✗", "red")}
+PLAIN = {"waiting": ".", "running": ">", "succeeded": "+", "failed": "x"}  # where the terminal knows no more than ASCII
 BARS = "▁▂▃▄▅▆▇█"
 OVER = ("SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED")
 
@@ -24,7 +25,7 @@ def _follow_live(console: Console, journeys: Iterator[Journey]) -> Journey:
     last: Journey | None = None
     with Live(console=console, refresh_per_second=4) as live:
         for last in journeys:
-            live.update(picture(last))
+            live.update(picture(last, plain=ascii_only(console)))
     assert last is not None  # noqa: S101  a journey has at least one state
     return last
 
@@ -41,13 +42,19 @@ def _follow_lines(console: Console, journeys: Iterator[Journey]) -> Journey:
     return last
 
 
-def picture(journey: Journey) -> Group:
-    """Return a journey as a table with the running job below it."""
+def picture(journey: Journey, *, plain: bool = False) -> Group:
+    """Return a journey as a table with the running job below it; `plain` keeps to ASCII."""
     table = Table(box=None, padding=(0, 1), show_header=False)
     for stage in journey.stages:
         mark, style = MARKS[stage.status]
+        mark = PLAIN[stage.status] if plain else mark
         table.add_row(Text(mark, style), Text(stage.name, style), Text(_took(stage), "dim"))
     return Group(Text(title(journey), "bold"), table, Text(job_line(journey)))
+
+
+def ascii_only(console: Console) -> bool:
+    """Whether what is printed must keep to ASCII."""
+    return not console.encoding.lower().startswith("utf")
 
 
 def lines(journey: Journey) -> list[str]:
@@ -63,13 +70,15 @@ def lines(journey: Journey) -> list[str]:
 
 def title(journey: Journey) -> str:
     """Return the journey's name: the run once it is known, the execution before."""
+    if journey.run and journey.run.execution != journey.execution:
+        return f"drop {journey.execution}"
     return f"run {journey.run.id}, attempt {journey.run.attempt}" if journey.run else f"drop {journey.execution}"
 
 
 def job_line(journey: Journey) -> str:
     """Return what the current job does, with its loss as a small curve."""
     progress = journey.progress
-    if progress is None or journey.status in OVER:
+    if progress is None or journey.status in OVER or journey.run is None or journey.run.execution != journey.execution:
         return ""
     parts = [f"job {progress.step}: {progress.phase}"]
     if progress.reason:

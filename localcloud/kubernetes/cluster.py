@@ -160,6 +160,10 @@ class LocalCluster:
         """Refuse the next `times` requests with this HTTP status; `resource` is a plural, `verb` a Kubernetes verb."""
         self._refusals.add(times, status, retry_after, verb, resource)
 
+    def accept(self) -> None:
+        """End every refusal that is still open."""
+        self._refusals.clear()
+
     def kill(self, pod: str) -> None:
         """Kill the processes of a running pod with SIGKILL; LookupError when none of that name runs."""
         self._kubelet.kill(pod)

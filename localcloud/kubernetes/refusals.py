@@ -35,6 +35,11 @@ class Refusals:
         with self._lock:
             self._waiting.append(_Refusal(times, status, retry_after, verb, resource))
 
+    def clear(self) -> None:
+        """Refuse nothing more."""
+        with self._lock:
+            self._waiting.clear()
+
     def check(self, verb: str, resource: str) -> None:
         """Let a request pass, or raise the StatusError it was to get."""
         with self._lock:

@@ -92,7 +92,7 @@ def test_a_recipe_can_be_planned_and_every_placeholder_is_filled(name: str) -> N
     request = read_request({}, {"recipe": name})
     data = dataset()
     made = plan(data.model_copy(update={"kind": recipe.kinds[0]}), request, recipe, PROJECT, (CLUSTER, IMAGE))
-    commands = [fill(made, data, 1, step) for step in made.steps]
+    commands = [fill(made, data, "runs/p/r/1/model", step) for step in made.steps]
     assert len(commands) == len(recipe.steps) + 1
     assert [part for command in commands[1:] for part in command if "{" in part] == []
 

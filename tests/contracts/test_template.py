@@ -164,7 +164,13 @@ def test_events_come_from_s3_from_executions_and_from_the_clock() -> None:
     assert schedule["Target"]["Arn"] == {"Fn::GetAtt": ["WatchJobs", "Arn"]}
 
 
-@pytest.mark.parametrize("name", [name for name, p in FUNCTIONS.items() if "Events" in p])
+def test_a_look_that_failed_is_not_repeated_because_the_next_minute_looks_again() -> None:
+    assert FUNCTIONS["WatchJobs"]["EventInvokeConfig"] == {"MaximumRetryAttempts": 0}
+    alarms = resources("AWS::CloudWatch::Alarm", transformed()).values()
+    assert any(alarm["MetricName"] == "Errors" and alarm["AlarmActions"] for alarm in alarms)
+
+
+@pytest.mark.parametrize("name", [name for name, p in FUNCTIONS.items() if "Events" in p and name != "WatchJobs"])
 def test_an_event_that_a_function_could_not_work_on_goes_to_the_dead_letters(name: str) -> None:
     failed = FUNCTIONS[name]["EventInvokeConfig"]["DestinationConfig"]["OnFailure"]
     assert failed == {"Type": "SQS", "Destination": {"Fn::GetAtt": ["DeadLetters", "Arn"]}}

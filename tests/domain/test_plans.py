@@ -5,7 +5,7 @@ import json
 import pytest
 from dropforge.domain import prices
 from dropforge.domain.clusters import Image
-from dropforge.domain.plans import QUEUE_CEILING_HOURS, Plan, fill
+from dropforge.domain.plans import QUEUE_CEILING_HOURS, Plan, fill, model_folder
 from dropforge.domain.requests import read_request
 from dropforge.domain.uploads import RunBlock
 from dropforge.errors import Problem
@@ -114,7 +114,7 @@ def test_every_placeholder_is_filled_from_the_attempt_and_the_cluster() -> None:
     by = recipe(step("train", "{dataset}", "{model}", "{work}", "{cache}", "{base_model}", "{steps}", "{rate}"))
     plan = planned(by=by)
     run = f"/fsx/runs/zoo/{plan.run_id}/3"
-    assert fill(plan, dataset(), 3, plan.steps[-1])[3:] == (
+    assert fill(plan, dataset(), model_folder(plan.project, plan.run_id, 3), plan.steps[-1])[3:] == (
         "/fsx/datasets/zoo/birds/train.jsonl",
         f"{run}/model",
         run,
@@ -128,7 +128,7 @@ def test_every_placeholder_is_filled_from_the_attempt_and_the_cluster() -> None:
 def test_the_prefetch_is_told_every_file_with_its_digest() -> None:
     files = (file("up/a.jsonl", "a"), file("up/b.jsonl", "b"))
     plan = planned(of=dataset(*files))
-    told = json.loads(fill(plan, dataset(*files), 1, plan.steps[0])[-1])
+    told = json.loads(fill(plan, dataset(*files), "m", plan.steps[0])[-1])
     assert told == [{"path": f"/fsx/{f.key}", "sha256": f.sha256, "bytes": f.bytes} for f in files]
 
 
@@ -136,7 +136,7 @@ def test_the_prefetch_is_told_every_file_with_its_digest() -> None:
 def test_a_placeholder_that_the_recipe_got_wrong_names_step_and_recipe(placeholder: str) -> None:
     plan = planned(by=recipe(step("train", placeholder)))
     with pytest.raises(Problem) as raised:
-        fill(plan, dataset(), 1, plan.steps[-1])
+        fill(plan, dataset(), "m", plan.steps[-1])
     assert "Step `train` of recipe `tiny`" in raised.value.failure.why
 
 

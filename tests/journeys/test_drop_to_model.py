@@ -100,6 +100,17 @@ def test_the_same_content_again_joins_the_finished_run(
     assert journeys.packages("greetings") == [trained["arn"]]
 
 
+def test_the_same_content_under_another_datasets_name_joins_the_same_run(
+    journeys: Journeys, trained: dict[str, Any], greetings: bytes
+) -> None:
+    execution = journeys.execution_of(journeys.drop("renamed", greetings))
+    joined = json.loads(journeys.finish(execution)["output"])
+    assert joined["joined"]
+    assert joined["run"]["id"] == trained["run_id"]
+    assert journeys.jobs("renamed") == []
+    assert journeys.journey(execution)["execution"] == execution
+
+
 def test_the_machine_started_by_hand_with_the_documented_input_makes_a_model(
     journeys: Journeys, greetings: bytes
 ) -> None:

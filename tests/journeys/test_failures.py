@@ -1,5 +1,7 @@
 """Runs that fail: the cause and the last log lines are kept, nothing is registered, and nothing stays behind."""
 
+import json
+
 from tests.journeys.conftest import NAMESPACE, Journeys, until
 
 LONG = {"recipe": "cpu-lora", "parameters": {"steps": 5000, "base_steps": 40}}
@@ -80,6 +82,60 @@ def test_a_cluster_that_does_not_answer_for_a_moment_costs_nothing_but_time(jour
     done = journeys.finish(execution)
     assert done["status"] == "SUCCEEDED", done.get("cause")
     assert len(journeys.packages("flaky")) == 1
+
+
+def test_a_run_started_by_hand_is_torn_down_like_any_other(journeys: Journeys) -> None:
+    upload = journeys.drop("manual", ROWS + b'{"prompt": "g", "completion": "h"}\n')
+    by_event = journeys.execution_of(upload)
+    _stop(journeys, by_event)
+    document = {"upload": upload, "run": {**LONG, "repeat": "by-hand"}}
+    sfn = journeys.cloud.client("stepfunctions")
+    sfn.start_execution(stateMachineArn=journeys.machine, name="manual-by-hand", input=json.dumps(document))
+    _running(journeys, "manual", "train")
+    _stop(journeys, "manual-by-hand")
+    assert journeys.finish("manual-by-hand")["status"] == "ABORTED"
+    run_id = journeys.rows("EXECUTION#manual-by-hand")["EXECUTION"]["name"]
+    until(lambda: journeys.rows(f"RUN#{run_id}")["RUN"]["status"] == "failed", 60)
+    _nothing_left(journeys, "manual")
+
+
+def test_a_failure_is_told_while_the_cluster_does_not_answer_and_torn_down_once_it_does(journeys: Journeys) -> None:
+    execution = journeys.execution_of(
+        journeys.drop_with_request("cutoff", ROWS + b'{"prompt": "i", "completion": "j"}\n', LONG)
+    )
+    _running(journeys, "cutoff", "train")
+    journeys.cloud.cluster.refuse(10_000, status=503, verb="deletecollection")
+    _stop(journeys, execution)
+    assert journeys.recorded_failure(execution)["failure"]["code"] == "ExecutionAborted"
+    assert journeys.leases("cutoff") != []
+    journeys.cloud.cluster.accept()
+    event = {"detail": {**_ended(journeys, execution), "status": "ABORTED"}}
+    functions = journeys.cloud.client("lambda")
+    functions.invoke(FunctionName="dropforge-dev-report-failure", Payload=json.dumps(event))
+    _nothing_left(journeys, "cutoff")
+
+
+def test_data_that_changes_after_it_was_hashed_fails_the_run_instead_of_making_another_model(
+    journeys: Journeys,
+) -> None:
+    upload = journeys.drop_with_request("swapped", ROWS + b'{"prompt": "k", "completion": "l"}\n', LONG)
+    execution = journeys.execution_of(upload)
+    staged = journeys.cloud.fsx / upload["key"].replace("manifest.json", "train.jsonl")
+    until(lambda: any("-prepare-" in name for name in journeys.pods("swapped")), 60)
+    staged.write_bytes(staged.read_bytes().replace(b"Count", b"Miscount"))
+    assert journeys.finish(execution)["error"] == "WorkloadFailed"
+    assert "expected sha256" in journeys.recorded_failure(execution)["failure"]["why"]
+    _nothing_left(journeys, "swapped")
+
+
+def _ended(journeys: Journeys, execution: str) -> dict[str, str]:
+    described = journeys.describe(execution)
+    return {
+        "executionArn": described["executionArn"],
+        "name": execution,
+        "input": described["input"],
+        "cause": "stopped",
+    }
 
 
 def _stop(journeys: Journeys, execution: str) -> None:

@@ -52,6 +52,9 @@ def _add_prepare(parser: argparse.ArgumentParser) -> None:
 
 def _add_train(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, required=True, metavar="FILE", help=".jsonl or .jsonl.gz")
+    parser.add_argument(
+        "--sha256", metavar="HEX", help="refuse data with another digest: it may have changed since it was prefetched"
+    )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR")
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--base", type=Path, metavar="DIR", help="folder of a base model")

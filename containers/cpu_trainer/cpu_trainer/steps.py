@@ -39,6 +39,8 @@ def run_prepare(options: Namespace) -> Message:
 def run_train(options: Namespace) -> Message:
     """Fine-tune and leave a sealed model."""
     began = time.monotonic()
+    if options.sha256 is not None:
+        prefetch(registered([options.data], [options.sha256], [], None))
     tuned = finetune(options.data, _base_folder(options), options.out, _tuning(options))
     return {
         "mode": options.mode,

@@ -9,17 +9,18 @@ from dropforge.errors import Conflict, Unavailable
 
 def claim(plan: Plan, dataset: Dataset, execution: str) -> Admission:
     """Claim the plan's run for an execution, or say which run it joins. Raises Conflict (IdentityCollision), Unavailable after a lost race."""
-    existing = ledger.run(plan.run_id)
+    run_id = ledger.run_id_of(plan.identity, plan.run_id)
+    existing = ledger.run(run_id)
     match decide(existing, plan.identity, execution):
         case "collision":
-            raise Conflict("IdentityCollision", f"`{plan.run_id}` stands for another run.", {"run": plan.run_id})
+            raise Conflict("IdentityCollision", f"`{run_id}` stands for another run.", {"run": run_id})
         case "claim":
-            run = _attempt(plan, dataset, execution, 1)
+            run = _attempt(plan, dataset, execution, (run_id, 1))
             ledger.name_execution(run)
             won = ledger.claim(run)
         case "retry":
             assert existing is not None  # noqa: S101  `retry` is only said of an existing run
-            run = _attempt(plan, dataset, execution, existing.attempt + 1)
+            run = _attempt(plan, dataset, execution, (run_id, existing.attempt + 1))
             ledger.name_execution(run)
             won = ledger.claim_next(run)
         case "again":
@@ -29,20 +30,20 @@ def claim(plan: Plan, dataset: Dataset, execution: str) -> Admission:
             assert existing is not None  # noqa: S101
             return _answer(existing, dataset, execution, joined=True)
     if not won:
-        raise Unavailable("AwsBusy", f"Another execution claimed `{plan.run_id}` at the same moment.")
+        raise Unavailable("AwsBusy", f"Another execution claimed `{run_id}` at the same moment.")
     return _answer(run, dataset, execution, joined=False)
 
 
-def _attempt(plan: Plan, dataset: Dataset, execution: str, attempt: int) -> Run:
+def _attempt(plan: Plan, dataset: Dataset, execution: str, number: tuple[str, int]) -> Run:
     return Run(
-        id=plan.run_id,
+        id=number[0],
         identity=plan.identity,
         project=plan.project,
         dataset=plan.dataset,
         dataset_id=plan.dataset_id,
         team=plan.team,
         cluster=plan.cluster.name,
-        attempt=attempt,
+        attempt=number[1],
         status="running",
         execution=execution,
         upload=dataset.upload,

@@ -26,7 +26,7 @@ _ENDED = ("ExecutionFailed", "ExecutionAborted", "ExecutionTimedOut")
 def describe(reference: str) -> Journey:
     """Return where a run, an upload or an execution is. Raises NotFound (RunNotFound)."""
     run, arrival = _find(reference)
-    execution = run.execution if run is not None else arrival.execution if arrival is not None else reference
+    execution = _execution(reference, run, arrival)
     described = machine.describe(execution) or {}
     if not described and arrival is None and run is None:
         raise NotFound("RunNotFound", f"Nothing is known of `{reference}`.", {"reference": reference})
@@ -44,6 +44,13 @@ def describe(reference: str) -> Journey:
         result=json.loads(str(described["output"])) if "output" in described else None,
         failure=found and found.shortened(LOG_BYTES),
     )
+
+
+def _execution(reference: str, run: Run | None, arrival: Arrival | None) -> str:
+    """Return which execution a reference means: a run's newest attempt, an upload's own, or itself."""
+    if run is not None and reference == run.id:
+        return run.execution
+    return arrival.execution if arrival is not None else reference
 
 
 def _status(run: Run | None, arrival: Arrival | None) -> str:

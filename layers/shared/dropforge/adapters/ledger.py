@@ -3,6 +3,7 @@
 UPLOAD#<upload id>   UPLOAD              what became of an upload
 DATASET#<id>         DATASET             an immutable dataset version
 RUN#<run id>         RUN                 the run with its newest attempt
+IDENTITY#<digest>    IDENTITY            the run id of an identity: whoever is first names it
 EXECUTION#<name>     EXECUTION           which run an execution wants, written before it claims it
 RUN#<run id>         PROGRESS            what its current job does (written by the watcher alone)
 CLUSTER#<name>       WAIT#<name>         what runs wait for on a cluster and its file system
@@ -75,6 +76,14 @@ def record_dataset(dataset: Dataset) -> None:
 def run(run_id: str) -> Run | None:
     """Return a run with its newest attempt."""
     return table.get(f"RUN#{run_id}", "RUN", Run)
+
+
+def run_id_of(identity: str, wanted: str) -> str:
+    """Return the run id of an identity. The first to ask names it, so the same content under another dataset's name is the same run."""
+    if table.put(f"IDENTITY#{identity}", "IDENTITY", Name(name=wanted), None, ABSENT):
+        return wanted
+    named = table.get(f"IDENTITY#{identity}", "IDENTITY", Name)
+    return named.name if named is not None else wanted
 
 
 def name_execution(run: Run) -> None:

@@ -58,5 +58,7 @@ def _refuse_bad(reports: list[Report], uri: str) -> None:
         return
     lines = [line for report in bad for line in report.summary()][:5]
     faults = sum(sum(report.counts.values()) for report in bad)
-    why = f"{faults} fault{'' if faults == 1 else 's'} in {len(bad)} file{'' if len(bad) == 1 else 's'}. First: {lines[0]}"
-    raise InvalidInput("DatasetRejected", why, {"report": uri, "first": lines})
+    counted = f"{faults} fault{'' if faults == 1 else 's'} in {len(bad)} file{'' if len(bad) == 1 else 's'}"
+    more = [f"and {faults - len(lines)} more, all in the report"] if faults > len(lines) else []
+    why = f"{counted}. First: {lines[0]}"
+    raise InvalidInput("DatasetRejected", why, {"report": uri, "then": [*lines[1:], *more]})

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from dropforge import naming
 from dropforge.domain.datasets import Dataset
 from dropforge.domain.failures import Failure, failure
-from dropforge.domain.plans import Plan, PlannedStep, fill
+from dropforge.domain.plans import Plan, PlannedStep, fill, model_folder
 from dropforge.domain.runs import Progress, Run
 from dropforge.domain.values import Received, Value
 
@@ -81,7 +81,11 @@ def render(plan: Plan, dataset: Dataset, run: Run, step: PlannedStep) -> dict[st
                     "restartPolicy": "Never",
                     "automountServiceAccountToken": False,
                     "nodeSelector": {"node.kubernetes.io/instance-type": plan.instance_type},
-                    "containers": [_container(plan, step, fill(plan, dataset, run.attempt, step), name)],
+                    "containers": [
+                        _container(
+                            plan, step, fill(plan, dataset, model_folder(run.project, run.id, run.attempt), step), name
+                        )
+                    ],
                     "volumes": [{"name": "fsx", "persistentVolumeClaim": {"claimName": plan.cluster.claim}}],
                 },
             },

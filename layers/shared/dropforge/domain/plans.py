@@ -1,8 +1,8 @@
 """Plans: what a run would do, as data: its identity, its jobs in order, its price.
 
 Planning creates nothing. A placeholder in a step's arguments is one of: {dataset_files} (JSON list of path, sha256, bytes), {dataset} (path of
-the first file), {model} (the folder that will be promoted), {work} (the attempt's own folder), {cache} (the project's cache), {base_model} and
-any parameter of the recipe by name.
+the first file), {dataset_sha256} (its digest), {model} (the folder that will be promoted), {work} (the attempt's own folder), {cache} (the
+project's cache), {base_model} and any parameter of the recipe by name.
 """
 
 import json
@@ -148,16 +148,19 @@ def _planned(step: Step, recipe: Recipe) -> PlannedStep:
     )
 
 
-def fill(plan: Plan, dataset: Dataset, attempt: int, step: PlannedStep) -> tuple[str, ...]:
-    """Return a step's command with every placeholder filled. Raises InvalidInput for a placeholder that the recipe got wrong."""
+def fill(plan: Plan, dataset: Dataset, model: str, step: PlannedStep) -> tuple[str, ...]:
+    """Return a step's command with every placeholder filled; `model` is the attempt's model folder, relative to the mount.
+
+    Raises InvalidInput for a placeholder that the recipe got wrong.
+    """
     mount = plan.cluster.mount_path
     paths = [f"{mount}/{file.key}" for file in dataset.files]
     files = [{"path": p, "sha256": f.sha256, "bytes": f.bytes} for p, f in zip(paths, dataset.files, strict=True)]
-    model = model_folder(plan.project, plan.run_id, attempt)
     values: dict[str, Scalar] = {
         **plan.parameters,
         "dataset_files": json.dumps(files, separators=(",", ":")),
         "dataset": paths[0],
+        "dataset_sha256": dataset.files[0].sha256 or "",
         "model": f"{mount}/{model}",
         "work": f"{mount}/{model.rpartition('/')[0]}",
         "cache": f"{mount}/caches/{plan.project}",
