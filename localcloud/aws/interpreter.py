@@ -4,16 +4,14 @@ Expressions, errors and time are here; what the Step Functions API answers is in
 """
 
 import copy
+import re
 import threading
 from collections.abc import Callable
 from functools import lru_cache
 from types import SimpleNamespace
 from typing import Any
 
-from moto.stepfunctions.parser.api import ExecutionFailedEventDetails, HistoryEventType
 from moto.stepfunctions.parser.asl.component.common.error_name.error_name import ErrorName
-from moto.stepfunctions.parser.asl.component.common.error_name.failure_event import FailureEvent, FailureEventException
-from moto.stepfunctions.parser.asl.eval.event.event_detail import EventDetails
 from moto.stepfunctions.parser.asl.eval.program_state import ProgramStopped
 from moto.stepfunctions.parser.asl.jsonata.jsonata import JSONataException
 from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
@@ -21,10 +19,12 @@ from moto.stepfunctions.parser.asl.parse.preprocessor import Preprocessor
 
 from localcloud.aws import jsonata
 from localcloud.aws.clock import Clock
+from localcloud.aws.map_runs import failed
 from localcloud.aws.seams import Replacements
 
 _ASL = "moto.stepfunctions.parser.asl"
 _BY_DEFAULT = "localcloud.chosen-by-default"
+_WHOLE_PERCENTAGE = re.compile(r'("ToleratedFailurePercentage"\s*:\s*\d+)(?=\s*[,}])')
 _ENVIRONMENT = f"{_ASL}.eval.environment:Environment"
 
 
@@ -68,7 +68,7 @@ def _parse_concurrently(replacements: Replacements) -> None:
     tree_of = lru_cache(maxsize=256)(lambda definition: parse(definition)[1])
 
     def parse_once(definition: str) -> tuple[Any, Any]:
-        tree = tree_of(definition)
+        tree = tree_of(_WHOLE_PERCENTAGE.sub(r"\1.0", definition))  # its grammar wants a fraction
         return Preprocessor().visit(tree), tree  # the tree is immutable, the program made from it is not
 
     replacements.replace(f"{_ASL}.parse.asl_parser:AmazonStateLanguageParser.parse", staticmethod(parse_once))
@@ -112,17 +112,8 @@ def _matches(rule: Any, env: Any) -> bool:
 
 
 def _no_choice_matched(state: Any, env: Any) -> Exception:
-    name = "States.NoChoiceMatched"
     cause = f"An error occurred while executing the state '{state.name}'. Failed to transition out of the state."
-    details = EventDetails(executionFailedEventDetails=ExecutionFailedEventDetails(error=name, cause=cause))
-    event = FailureEvent(
-        env=env,
-        error_name=ErrorName(error_name=name),
-        event_type=HistoryEventType.ExecutionFailed,
-        event_details=details,
-    )
-    failure: Exception = FailureEventException(event)
-    return failure
+    return failed(env, "States.NoChoiceMatched", cause)
 
 
 def _scale_time(replacements: Replacements, clock: Clock) -> None:

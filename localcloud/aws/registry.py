@@ -41,6 +41,7 @@ _EVENT_FIELDS = [
     "SourceUri",
 ]
 _UPDATE_NAMES = {"SourceUri": "sourceUri"}
+_APPROVALS = ("Approved", "Rejected", "PendingManualApproval")
 
 
 class ModelRegistry:
@@ -58,6 +59,7 @@ class ModelRegistry:
     def create_model_package(self, parameters: dict[str, Any]) -> dict[str, Any]:
         """Register a model; a version of a group, given by name or ARN, awaits approval unless said otherwise."""
         token = parameters.get("ClientToken")
+        _check_approval(parameters)
         with self._lock:
             if token in self._tokens:
                 return {"ModelPackageArn": self._tokens[token]}
@@ -108,6 +110,7 @@ class ModelRegistry:
     @operation("sagemaker", "UpdateModelPackage")
     def update_model_package(self, parameters: dict[str, Any]) -> dict[str, Any]:
         """Change approval, metadata or source; customer metadata is merged."""
+        _check_approval(parameters)
         with self._lock:
             package = self._get(parameters["ModelPackageArn"])
             changes = {name: value for name, value in parameters.items() if name in _UPDATABLE}
@@ -164,6 +167,12 @@ _UPDATABLE = [
     "ModelLifeCycle",
     "ModelPackageRegistrationType",
 ]
+
+
+def _check_approval(parameters: dict[str, Any]) -> None:
+    status = parameters.get("ModelApprovalStatus", _APPROVALS[0])
+    if status not in _APPROVALS:
+        raise AwsError("ValidationException", f"ModelApprovalStatus {status!r} is none of {', '.join(_APPROVALS)}.")
 
 
 def _in_list(package: dict[str, Any], group: str | None, parameters: dict[str, Any]) -> bool:

@@ -32,6 +32,13 @@ def _layer(client: Client, name: str, properties: dict[str, Any]) -> Created:
     return Created(made["LayerVersionArn"], {"LayerVersionArn": made["LayerVersionArn"], "LayerArn": made["LayerArn"]})
 
 
+def _url(client: Client, name: str, properties: dict[str, Any]) -> Created:
+    given = {key: value for key, value in properties.items() if key != "TargetFunctionArn"}
+    given["FunctionName"] = properties["TargetFunctionArn"]
+    made = client("lambda").create_function_url_config(**fit("lambda", "CreateFunctionUrlConfig", given))
+    return Created(made["FunctionArn"], {"FunctionArn": made["FunctionArn"], "FunctionUrl": made["FunctionUrl"]})
+
+
 def _permission(client: Client, name: str, properties: dict[str, Any]) -> Created:
     client("lambda").add_permission(**fit("lambda", "AddPermission", {**properties, "StatementId": name}))
     return Created(name, {"Id": name})
@@ -99,6 +106,7 @@ COMPUTE = (
         words("CompatibleArchitectures CompatibleRuntimes Content Description LayerName LicenseInfo"),
         "LayerName",
     ),
+    ResourceType("AWS::Lambda::Url", _url, words("AuthType InvokeMode TargetFunctionArn")),
     ResourceType(
         "AWS::Lambda::Permission",
         _permission,

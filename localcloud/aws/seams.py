@@ -16,6 +16,7 @@ _ASL = "moto.stepfunctions.parser.asl"
 _TASK = f"{_ASL}.component.state.exec.state_task.service"
 
 SEAMS = (
+    "moto.awslambda.models:FunctionUrlConfig.__init__",
     "moto.awslambda.models:LambdaFunction.__init__",
     "moto.awslambda.models:LambdaFunction._invoke_lambda",
     "moto.awslambda.models:LambdaFunction.get_configuration",
@@ -24,6 +25,7 @@ SEAMS = (
     "moto.awslambda.models:LambdaBackend.send_sqs_batch",
     "moto.awslambda.models:LambdaBackend.send_dynamodb_items",
     "moto.cloudformation.parsing:resource_name_property_from_type",
+    "moto.dynamodb.responses:DynamoHandler.transact_write_items",
     "moto.events.models:EventsBackend.put_rule",
     "moto.events.models:Rule.put_targets",
     "moto.events.models:Rule.send_to_targets",
@@ -50,6 +52,8 @@ SEAMS = (
     f"{_ASL}.component.intrinsic.jsonata:get_intrinsic_functions_declarations",
     f"{_ASL}.component.state.choice.state_choice:StateChoice._eval_state",
     f"{_ASL}.component.state.choice.state_choice:StateChoice._eval_state_output",
+    f"{_ASL}.component.state.exec.state_map.item_reader.item_reader_decl:ItemReader._eval_body",
+    f"{_ASL}.component.state.exec.state_map.iteration.distributed_iteration_component:DistributedIterationComponent._map_run",
     f"{_ASL}.component.state.wait.wait_function.wait_function:WaitFunction._wait_interval",
     f"{_ASL}.eval.environment:Environment.set_error",
     f"{_ASL}.eval.environment:Environment.set_stop",

@@ -21,7 +21,9 @@ from werkzeug.serving import make_server
 from localcloud.aws import (
     cloudformation,
     events,
+    function_urls,
     interpreter,
+    map_runs,
     policies,
     queues,
     runtime,
@@ -30,6 +32,7 @@ from localcloud.aws import (
     sessions,
     stepfunctions,
     storage_events,
+    transactions,
     triggers,
 )
 from localcloud.aws.clock import Clock
@@ -101,7 +104,8 @@ class LocalAws(AbstractContextManager["LocalAws"]):
 
     def _serve(self, stack: ExitStack) -> Front:
         front = Front(DomainDispatcherApplication(create_backend_app), self._faults)
-        server = make_server("127.0.0.1", self._port, front, threaded=True, request_handler=_QuietHandler)
+        door = function_urls.FunctionUrls(front, self.client, ACCOUNT, REGION)
+        server = make_server("127.0.0.1", self._port, door, threaded=True, request_handler=_QuietHandler)
         server.daemon_threads = False  # so that server_close() waits for requests under way
         thread = threading.Thread(
             target=partial(server.serve_forever, poll_interval=0.1), name="localcloud-front", daemon=True
@@ -119,8 +123,11 @@ class LocalAws(AbstractContextManager["LocalAws"]):
             events.Ticker(self._courier, self.clock),
         )
         runtime.install(lambdas, replacements)
+        function_urls.install(replacements, lambda: self.endpoint)
         interpreter.install(replacements, self.clock, self.client)
+        map_runs.install(replacements)
         sdk_tasks.install(replacements)
+        transactions.install(replacements)
         stepfunctions.install(replacements, self.announce)
         events.install(replacements, self._courier)
         storage_events.install(replacements)

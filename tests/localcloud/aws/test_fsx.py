@@ -234,3 +234,14 @@ def test_a_function_cannot_reach_a_denied_file_system(
     function("peeks", "import os\ndef handler(event, context):\n    return os.listdir(event['path'])\n")
     payload, _ = invoke("peeks", {"path": str(aws.fsx_folder(create(fsx)))})
     assert payload["errorType"] == "PermissionError"
+
+
+def test_tasks_are_found_by_file_system_and_carry_their_tags(fsx: Any) -> None:
+    first, second = available(fsx), available(fsx)
+    for file_system in (first, second):
+        link(fsx, file_system, "/tagged", f"{file_system}/")
+    tags = [{"Key": "dropforge:run", "Value": "birds-1"}]
+    tasks = [begin(fsx, file_system, IMPORT, Tags=tags) for file_system in (first, second)]
+    filters = [{"Name": "file-system-id", "Values": [second]}]
+    (found,) = fsx.describe_data_repository_tasks(Filters=filters)["DataRepositoryTasks"]
+    assert (found["TaskId"], found["FileSystemId"], found["Tags"]) == (tasks[1], second, tags)

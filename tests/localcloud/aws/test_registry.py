@@ -76,6 +76,25 @@ def test_registration_and_approval_are_announced(
     )
 
 
+def test_a_rejected_version_says_why_and_is_listed_as_rejected(sagemaker: Any) -> None:
+    arn = register(sagemaker)
+    sagemaker.update_model_package(
+        ModelPackageArn=arn, ModelApprovalStatus="Rejected", ApprovalDescription="it repeats itself"
+    )
+    found = sagemaker.describe_model_package(ModelPackageName=arn)
+    assert (found["ModelApprovalStatus"], found["ApprovalDescription"]) == ("Rejected", "it repeats itself")
+    listed = sagemaker.list_model_packages(ModelPackageGroupName="birds", ModelApprovalStatus="Rejected")
+    assert [package["ModelPackageArn"] for package in listed["ModelPackageSummaryList"]] == [arn]
+
+
+def test_an_approval_that_does_not_exist_is_refused(sagemaker: Any) -> None:
+    arn = register(sagemaker)
+    with pytest.raises(ClientError) as caught:
+        sagemaker.update_model_package(ModelPackageArn=arn, ModelApprovalStatus="Denied")
+    assert caught.value.response["Error"]["Code"] == "ValidationException"
+    assert sagemaker.describe_model_package(ModelPackageName=arn)["ModelApprovalStatus"] == "PendingManualApproval"
+
+
 def test_metadata_is_merged_and_removed(sagemaker: Any) -> None:
     arn = register(sagemaker, CustomerMetadataProperties={"a": "1", "b": "2"})
     sagemaker.update_model_package(
