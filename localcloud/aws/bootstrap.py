@@ -7,8 +7,9 @@ unreachable; it cannot be removed by the handler, and it catches mistakes, not a
 import importlib.util
 import os
 import sys
+import time
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 _PATH_EVENTS = frozenset(
@@ -57,7 +58,9 @@ def jump(seconds: float) -> None:
     """Let the wall clock of this process run that much ahead of the machine's; the monotonic clock stays as it is."""
     import time_machine  # noqa: PLC0415 - only processes whose clock jumps pay for it
 
-    time_machine.travel(datetime.now(UTC) + timedelta(seconds=seconds), tick=True).start()
+    traveller = time_machine.travel(timedelta(seconds=seconds), tick=True).start()
+    late = time_machine.escape_hatch.time.time() + seconds - time.time()  # what starting took
+    traveller.shift(late)
 
 
 def main() -> None:
