@@ -1,4 +1,4 @@
-"""First code of every handler process: close the paths a function could not reach in AWS, then hand over to AWS's own runtime client.
+"""First code of every handler process: close the paths a function could not reach in AWS, set the clock, then hand over to AWS's own client.
 
 A Lambda function cannot mount FSx for Lustre, but here the file system is a folder on the same disk. An audit hook makes that folder
 unreachable; it cannot be removed by the handler, and it catches mistakes, not attacks.
@@ -7,7 +7,9 @@ unreachable; it cannot be removed by the handler, and it catches mistakes, not a
 import importlib.util
 import os
 import sys
+import time
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 _PATH_EVENTS = frozenset(
@@ -52,11 +54,23 @@ def _refuse_if_under(denied: tuple[str, ...], argument: object) -> None:
         raise PermissionError(f"{path} belongs to a file system that a function cannot mount")
 
 
+def jump(seconds: float) -> None:
+    """Let the wall clock of this process run that much ahead of the machine's; the monotonic clock stays as it is."""
+    import time_machine  # noqa: PLC0415 - only processes whose clock jumps pay for it
+
+    traveller = time_machine.travel(timedelta(seconds=seconds), tick=True).start()
+    late = time_machine.escape_hatch.time.time() + seconds - time.time()  # what starting took
+    traveller.shift(late)
+
+
 def main() -> None:
     """Run the handler named on the command line until the process is killed."""
     folders = os.environ.pop("LOCALCLOUD_DENIED_PATHS", "")
     if folders:
         deny(folders.split(os.pathsep))
+    shift = os.environ.pop("LOCALCLOUD_CLOCK_SHIFT", "")
+    if shift:
+        jump(float(shift))
     if os.environ.get("LOCALCLOUD_PURE_RUNTIME_CLIENT") or importlib.util.find_spec("runtime_client") is None:
         sys.path.insert(0, str(Path(__file__).parent / "shim"))
     from awslambdaric.__main__ import main as run  # noqa: PLC0415 - the guard must stand before anything else is loaded

@@ -29,8 +29,12 @@ class Clock:
         return (time.monotonic() - self._started) * self.speed
 
     def now(self) -> datetime:
-        """Cloud time, which runs ahead of the wall clock when `speed` is above one. Only schedules and life cycles use it."""
+        """Cloud time, which runs ahead of the wall clock when `speed` is above one. Only schedules use it."""
         return self._started_at + timedelta(seconds=self.elapsed())
+
+    def jump(self, seconds: float) -> None:
+        """Move the date, and with it what schedules see; nobody's sleep gets longer or shorter."""
+        self._started_at += timedelta(seconds=seconds)
 
     def sleep(self, seconds: float) -> bool:
         """Wait `seconds` of cloud time; False when the cloud was stopped meanwhile."""

@@ -5,14 +5,18 @@ Every delivery is a real API call through the front, so that faults switched on 
 
 import json
 import logging
+import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from localcloud.aws.clock import Clock
+from localcloud.aws.disturbance import Disturber
+from localcloud.aws.postponed import Postponed
 
 LOG = logging.getLogger(__name__)
 
@@ -22,11 +26,15 @@ _RETRIED_CODES = ("Throttl", "TooManyRequests", "RequestLimitExceeded", "Service
 
 @dataclass(frozen=True)
 class Delivery:
-    """One body for one target (`target` in the shape of PutTargets); `attributes` describe it if it ends as a dead letter."""
+    """One body for one target (`target` in the shape of PutTargets); `attributes` describe it if it ends as a dead letter.
+
+    `event` is what a rule of EventBridge matched; None when no rule is behind the delivery.
+    """
 
     target: Mapping[str, Any]
     body: str
     attributes: Mapping[str, str] = field(default_factory=dict)
+    event: Mapping[str, Any] | None = None
 
     @property
     def service(self) -> str:
@@ -42,11 +50,16 @@ class Delivery:
 
 
 class Courier:
-    """Delivers in the background; `client` gives boto3 clients of the local cloud."""
+    """Delivers in the background; `client` gives boto3 clients of the local cloud, `disturber` spoils what rules send."""
 
-    def __init__(self, client: Callable[[str], Any], clock: Clock) -> None:
+    def __init__(self, client: Callable[[str], Any], clock: Clock, disturber: Disturber) -> None:
         self._client = client
         self._clock = clock
+        self._disturber = disturber
+        self._postponed = Postponed()
+        self._lock = threading.Lock()
+        self.accepted = 0
+        self.pending = 0
         self._pool = ThreadPoolExecutor(32, thread_name_prefix="localcloud-delivery")
         self._senders: dict[str, Callable[[Mapping[str, Any], str], None]] = {
             "lambda": self._to_lambda,
@@ -63,9 +76,31 @@ class Courier:
         return len(parts) > 5 and parts[2] in self._senders
 
     def submit(self, work: Callable[..., None], *arguments: Any) -> None:
-        """Run `work` in the background; what it raises is logged. Refused silently once the cloud stops, like work in a dead cloud."""
+        """Run `work`, which passes something on, in the background; it is pending until it has ended. What it raises is logged."""
+        self._submit_after(0, work, *arguments)
+
+    def aside(self, work: Callable[..., None], *arguments: Any) -> None:
+        """Run `work`, which nothing waits for, in the background. Refused silently once the cloud stops, like work in a dead cloud."""
         if not self._clock.closed:
             self._pool.submit(self.guard, work, *arguments)
+
+    def _submit_after(self, seconds: float, work: Callable[..., None], *arguments: Any) -> None:
+        if self._clock.closed:
+            return
+        with self._lock:
+            self.accepted += 1
+            self.pending += 1
+        if seconds > 0:
+            self._postponed.add(seconds, partial(self.aside, self._settle, work, *arguments))
+        else:
+            self.aside(self._settle, work, *arguments)
+
+    def _settle(self, work: Callable[..., None], *arguments: Any) -> None:
+        try:
+            work(*arguments)
+        finally:
+            with self._lock:
+                self.pending -= 1
 
     def guard(self, work: Callable[..., None], *arguments: Any) -> None:
         """Run `work` now; what it raises is logged, because nobody is there to catch it."""
@@ -76,8 +111,14 @@ class Courier:
                 LOG.exception("background work of the local cloud failed")
 
     def send(self, delivery: Delivery) -> None:
-        """Deliver in the background, with retries, then to the dead-letter queue."""
-        self.submit(self._send, delivery)
+        """Deliver in the background, with retries, then to the dead-letter queue; as often and as late as the disturber says."""
+        for seconds in self._delays(delivery):
+            self._submit_after(seconds, self._send, delivery)
+
+    def _delays(self, delivery: Delivery) -> list[float]:
+        if delivery.event is None:
+            return [0.0]
+        return self._disturber.delays(delivery.attributes["RULE_ARN"], delivery.target["Arn"], delivery.event)
 
     def send_to(self, arn: str, body: str) -> None:
         """Deliver `body` to `arn` in the background, with default retries."""
@@ -144,6 +185,7 @@ class Courier:
 
     def close(self) -> None:
         """Wait for deliveries that are under way; the others are forgotten."""
+        self._postponed.close()
         self._pool.shutdown(wait=True, cancel_futures=True)
 
 

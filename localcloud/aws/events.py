@@ -53,7 +53,7 @@ def _as_delivered(event: dict[str, Any]) -> dict[str, Any]:
 
 
 def _delivery(rule: Any, target: dict[str, Any], event: dict[str, Any]) -> Delivery:
-    return Delivery(target, target_input(target, event, rule.arn), {"RULE_ARN": rule.arn})
+    return Delivery(target, target_input(target, event, rule.arn), {"RULE_ARN": rule.arn}, event)
 
 
 def _require_supported(courier: Courier, arn: str) -> None:
@@ -159,6 +159,10 @@ class Ticker:
     def _fire(self, timed: _Timed) -> None:
         for delivery in timed.deliveries():
             self._courier.send(delivery)
+
+    def forget(self) -> None:
+        """Look anew when schedules are due, after the date went back. What fires only once and has fired is done with."""
+        self._due = {key: due for key, due in self._due.items() if due is None}
 
     def fire(self, name: str) -> None:
         """Fire a rule or schedule now, by its physical name, whatever its state; KeyError when there is none."""

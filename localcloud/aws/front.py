@@ -19,6 +19,7 @@ from botocore.exceptions import ClientError
 from localcloud.aws.errors import AwsError
 from localcloud.aws.faults import Faults
 from localcloud.aws.routes import Call, recognise, service_model
+from localcloud.aws.staleness import StaleReads
 
 LOCKED = ("s3", "dynamodb")
 
@@ -40,11 +41,13 @@ def operation(service: str, name: str) -> Callable[[_Method], _Method]:
 
 
 class Front:
-    """A WSGI application in front of moto's."""
+    """A WSGI application in front of moto's. `kill` ends the process that signs with an access key."""
 
-    def __init__(self, moto: WsgiApp, faults: Faults) -> None:
+    def __init__(self, moto: WsgiApp, faults: Faults, stale: StaleReads, kill: Callable[[str], None]) -> None:
         self._moto = moto
         self._faults = faults
+        self._stale = stale
+        self._kill = kill
         self._operations: dict[tuple[str, str], Operation] = {}
         self._locks = {service: threading.RLock() for service in LOCKED}
 
@@ -58,20 +61,42 @@ class Front:
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         body = _read_body(environ)
         call = recognise(environ, body)
-        fault = self._faults.take(call)
-        if fault:
-            return _error(call, environ, fault, start_response)
+        fault = self._faults.meet(call)
+        if fault is None:
+            return self._serve(call, environ, body, start_response)
+        if fault.after:
+            _discard(self._serve(call, environ, body, _ignore))
+        if fault.kills:
+            self._kill(call.access_key)
+        return _error(call, environ, fault.error, start_response)
+
+    def _serve(self, call: Call, environ: Environ, body: bytes, start_response: StartResponse) -> Iterable[bytes]:
         own = self._operations.get((call.service, call.operation))
         if own:
             return _answer(own, call, environ, body, start_response)
-        return self._serve_by_moto(call, environ, start_response)
+        return self._serve_by_moto(call, environ, body, start_response)
 
-    def _serve_by_moto(self, call: Call, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    def _serve_by_moto(
+        self, call: Call, environ: Environ, body: bytes, start_response: StartResponse
+    ) -> Iterable[bytes]:
         lock = self._locks.get(call.service)
         if lock is None:
             return self._moto(environ, start_response)
-        with lock:
+        with lock, self._stale.tables(call, body):
             return list(self._moto(environ, start_response))
+
+
+def _ignore(status: str, headers: list[tuple[str, str]], *_: object) -> None:
+    """The start of a response that nobody gets."""
+
+
+def _discard(response: Iterable[bytes]) -> None:
+    """Let a response be made completely, as its effect may come with its last part, and throw it away."""
+    for _ in response:
+        pass
+    close = getattr(response, "close", None)
+    if close:
+        close()
 
 
 def _read_body(environ: Environ) -> bytes:

@@ -56,6 +56,10 @@ class FakeFsx:
         """The next tasks execute until cancelled."""
         self._tasks.spoil(None, times)
 
+    def spare_tasks(self) -> None:
+        """The next tasks neither fail nor hang."""
+        self._tasks.spare()
+
     def _once(self, kind: str, parameters: dict[str, Any], create: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         """Idempotency by ClientRequestToken: the same request again gets the same object, another request is refused."""
         token = parameters.get("ClientRequestToken")

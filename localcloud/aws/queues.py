@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from moto.awslambda.models import lambda_backends
+from moto.sqs.models import sqs_backends
 
 from localcloud.aws.clock import Clock
 from localcloud.aws.delivery import Courier
@@ -64,11 +65,14 @@ class Poller:
         slots = self._in_flight.setdefault(mapping.uuid, threading.Semaphore(int(limit)))
         if not slots.acquire(blocking=False):
             return
-        messages = self._receive(mapping)
+        messages: list[dict[str, Any]] = []
+        try:
+            messages = self._receive(mapping)
+        finally:
+            if not messages:
+                slots.release()
         if messages:
             self._courier.submit(self._work, mapping, messages, slots)
-        else:
-            slots.release()
 
     def _receive(self, mapping: Any) -> list[dict[str, Any]]:
         received = self._client("sqs").receive_message(
@@ -124,6 +128,14 @@ def _queue_mappings() -> list[Any]:
     backends = [backend for account in list(lambda_backends.values()) for backend in list(account.values())]
     mappings = [mapping for backend in backends for mapping in list(backend._event_source_mappings.values())]
     return [mapping for mapping in mappings if mapping.enabled and mapping.event_source_arn.split(":")[2] == "sqs"]
+
+
+def waiting() -> int:
+    """Messages, visible or not, that a function has still to work off."""
+    arns = {mapping.event_source_arn for mapping in _queue_mappings()}
+    backends = [backend for account in list(sqs_backends.values()) for backend in list(account.values())]
+    queues = [queue for backend in backends for queue in list(backend.queues.values()) if queue.queue_arn in arns]
+    return sum(len(queue._messages) for queue in queues)
 
 
 def _record(mapping: Any, message: dict[str, Any]) -> dict[str, Any]:

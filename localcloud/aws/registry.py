@@ -11,6 +11,7 @@ from typing import Any
 from localcloud.aws.errors import AwsError
 from localcloud.aws.front import operation
 from localcloud.aws.paging import page
+from localcloud.aws.staleness import StaleReads
 
 Announce = Callable[[str, str, dict[str, Any], list[str]], None]
 _ARN = "arn:aws:sagemaker:us-east-1:123456789012:model-package"
@@ -45,11 +46,12 @@ _APPROVALS = ("Approved", "Rejected", "PendingManualApproval")
 
 
 class ModelRegistry:
-    """The model package operations of SageMaker. `client` reaches the groups, `announce` the default bus."""
+    """The model package operations of SageMaker. `client` reaches the groups, `announce` the default bus, `stale` hides new packages."""
 
-    def __init__(self, client: Callable[[str], Any], announce: Announce) -> None:
+    def __init__(self, client: Callable[[str], Any], announce: Announce, stale: StaleReads) -> None:
         self._client = client
         self._announce = announce
+        self._stale = stale
         self._lock = threading.RLock()
         self._packages: dict[str, dict[str, Any]] = {}
         self._versions: dict[str, int] = {}
@@ -132,7 +134,8 @@ class ModelRegistry:
     def list_model_packages(self, parameters: dict[str, Any]) -> dict[str, Any]:
         """Packages of a group (name or ARN), or those without one; newest first unless SortOrder is Ascending."""
         group = parameters.get("ModelPackageGroupName")
-        found = [p for p in self._packages.values() if _in_list(p, group and group.rpartition("/")[2], parameters)]
+        visible = [p for p in list(self._packages.values()) if not self._stale.hides(p["CreationTime"])]
+        found = [p for p in visible if _in_list(p, group and group.rpartition("/")[2], parameters)]
         found.sort(
             key=lambda p: (p["CreationTime"], p.get("ModelPackageVersion", 0)),
             reverse=parameters.get("SortOrder") != "Ascending",

@@ -10,6 +10,7 @@ from functools import cache
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
+from localcloud.aws.callers import function_of
 from localcloud.aws.sessions import isolated_botocore
 
 _SIGNING_NAMES = {
@@ -19,7 +20,7 @@ _SIGNING_NAMES = {
     "email": "ses",
     "tagging": "resourcegroupstaggingapi",
 }
-_SCOPE = re.compile(r"Credential=[^/]+/\d+/(?P<region>[^/]+)/(?P<service>[^/]+)/")
+_SCOPE = re.compile(r"Credential=(?P<key>[^/]+)/\d+/(?P<region>[^/]+)/(?P<service>[^/]+)/")
 
 
 @dataclass(frozen=True)
@@ -30,25 +31,31 @@ class Call:
     operation: str
     region: str
     path_values: Mapping[str, str]
+    access_key: str = ""
+
+    @property
+    def function(self) -> str:
+        """The function that made the request; empty for anybody else."""
+        return function_of(self.access_key)
 
 
 def recognise(environ: Mapping[str, Any], body: bytes) -> Call:
     """Read service, region and operation of a WSGI request whose body has been read already."""
-    region, service = _scope(environ)
+    region, service, key = _scope(environ)
     name = _named_operation(environ, body)
     if name:
-        return Call(service, name, region, {})
+        return Call(service, name, region, {}, key)
     name, values = _rest_operation(service, environ)
-    return Call(service, name, region, values)
+    return Call(service, name, region, values, key)
 
 
-def _scope(environ: Mapping[str, Any]) -> tuple[str, str]:
-    """Region and service from the signature header, or from a presigned URL; empty when the request is unsigned."""
+def _scope(environ: Mapping[str, Any]) -> tuple[str, str, str]:
+    """Region, service and access key from the signature header, or from a presigned URL; empty when the request is unsigned."""
     presigned = parse_qs(environ.get("QUERY_STRING", "")).get("X-Amz-Credential", [""])[0]
     found = _SCOPE.search(environ.get("HTTP_AUTHORIZATION", "")) or _SCOPE.search(f"Credential={presigned}")
     if not found:
-        return "", ""
-    return found["region"], _SIGNING_NAMES.get(found["service"], found["service"])
+        return "", "", ""
+    return found["region"], _SIGNING_NAMES.get(found["service"], found["service"]), found["key"]
 
 
 def _named_operation(environ: Mapping[str, Any], body: bytes) -> str:

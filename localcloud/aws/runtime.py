@@ -34,6 +34,7 @@ class Runtime:
         self._idle: dict[Spec, list[Worker]] = defaultdict(list)
         self._all: set[Worker] = set()
         self._closed = False
+        self._shift = 0.0
 
     def invoke(self, spec: Spec, payload: bytes) -> Outcome:
         """Run a function once, in a process that nobody else is using."""
@@ -53,16 +54,40 @@ class Runtime:
                 self._all.discard(worker)
                 worker.kill()
             log_file = self._folder / f"{spec.name}-{uuid.uuid4().hex[:8]}.log"
-            worker = Worker(spec, self._variables(), log_file)
+            worker = Worker(spec, self._variables(), log_file, self._shift)
             self._all.add(worker)
             return worker
 
     def _give_back(self, worker: Worker) -> None:
         with self._lock:
-            if worker.alive and not self._closed:
+            if worker.alive and not self._closed and worker.shift == self._shift:
                 self._idle[worker.spec].append(worker)
-            else:
-                self._all.discard(worker)
+                return
+            self._all.discard(worker)
+            outdated = worker.alive and not self._closed
+        if outdated:
+            worker.kill()
+
+    def jump(self, seconds: float) -> None:
+        """Move the clock of every process that starts from now on. Idle ones are replaced, busy ones when they have finished."""
+        with self._lock:
+            self._shift += seconds
+            idle = [worker for workers in self._idle.values() for worker in workers]
+            self._idle.clear()
+            self._all.difference_update(idle)
+        _kill(idle)
+
+    @property
+    def shift(self) -> float:
+        """How many seconds the clock of functions is ahead of ours."""
+        return self._shift
+
+    def crash(self, access_key: str) -> None:
+        """Kill the process that signs with this key, in the middle of what it does; nothing for a key of nobody here."""
+        with self._lock:
+            found = [worker for worker in self._all if worker.access_key == access_key]
+        for worker in found:
+            worker.crash()
 
     def unpack(self, digest: str, archive: bytes) -> Path:
         """The folder with the content of a zip file, which is unpacked once per digest."""
@@ -79,9 +104,13 @@ class Runtime:
         with self._lock:
             self._closed = True
             workers = list(self._all)
-        with ThreadPoolExecutor(8) as pool:
-            list(pool.map(Worker.kill, workers))
+        _kill(workers)
         shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _kill(workers: list[Worker]) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(Worker.kill, workers))
 
 
 def install(runtime: Runtime, replacements: Replacements) -> None:

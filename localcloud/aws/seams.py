@@ -43,6 +43,7 @@ SEAMS = (
     "moto.stepfunctions.parser.models:StepFunctionsParserBackend.start_execution",
     "moto.stepfunctions.responses:StepFunctionResponse.describe_execution",
     "moto.stepfunctions.responses:StepFunctionResponse.get_execution_history",
+    "moto.stepfunctions.responses:StepFunctionResponse.list_executions",
     "moto.stepfunctions.responses:StepFunctionResponse.send_task_failure",
     "moto.stepfunctions.responses:StepFunctionResponse.send_task_heartbeat",
     "moto.stepfunctions.responses:StepFunctionResponse.send_task_success",

@@ -3,50 +3,42 @@
 moto's state is global to the process, so there is one LocalAws at a time; starting one forgets everything the last one held.
 """
 
-import logging
-import os
 import threading
+from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
-from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Literal
 
-from botocore.config import Config
 from moto.core.base_backend import BackendDict
-from moto.core.config import default_user_config
-from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
-from werkzeug.serving import make_server
 
 from localcloud.aws import (
-    cloudformation,
+    door,
     events,
+    faults,
     function_urls,
-    interpreter,
-    map_runs,
-    policies,
     queues,
+    repairs,
     runtime,
-    sdk_tasks,
     seams,
     sessions,
+    staleness,
     stepfunctions,
-    storage_events,
-    transactions,
-    triggers,
 )
 from localcloud.aws.clock import Clock
 from localcloud.aws.delivery import Courier
+from localcloud.aws.disturbance import Disturbance, Disturber
 from localcloud.aws.eks import FakeEks
 from localcloud.aws.errors import AwsError
-from localcloud.aws.faults import Faults
+from localcloud.aws.faults import Fault, Request
 from localcloud.aws.front import Front
 from localcloud.aws.fsx import FakeFsx
 from localcloud.aws.registry import ModelRegistry
+from localcloud.aws.staleness import StaleReads
 
 ACCOUNT = "123456789012"
 REGION = "us-east-1"
-_SETTINGS = {"MOTO_IAM_LOAD_MANAGED_POLICIES": "false"}
+When = Literal["before", "after"]
 
 _ONE_AT_A_TIME = threading.Lock()
 
@@ -66,7 +58,9 @@ class LocalAws(AbstractContextManager["LocalAws"]):
         self.clock = Clock(speed)
         self.endpoint = ""
         self._port = port
-        self._faults = Faults()
+        self._faults = faults.Faults()
+        self._stale = StaleReads()
+        self._disturber = Disturber()
         self._denied: list[Path] = []
         self._clients: dict[str, Any] = {}
         self._clients_lock = threading.Lock()
@@ -96,48 +90,28 @@ class LocalAws(AbstractContextManager["LocalAws"]):
     def _start(self, stack: ExitStack) -> None:
         replacements = seams.Replacements()
         stack.callback(replacements.restore)
-        stack.enter_context(_moto_settings())
-        front = self._serve(stack)
-        self._courier = Courier(self.client, self.clock)
+        stack.enter_context(door.moto_settings())
+        self._runtime = runtime.Runtime(
+            self.folder / "lambda", lambda: runtime.cloud_variables(self.endpoint, self._denied)
+        )
+        front = door.new_front(self._faults, self._stale, self._runtime.crash)
+        urls = function_urls.FunctionUrls(front, self.client, ACCOUNT, REGION)
+        self.endpoint = door.serve(stack, urls, self._port)
+        self._courier = Courier(self.client, self.clock, self._disturber)
+        stack.callback(self._courier.close)
         self._install(replacements, stack)
         self._add_fakes(front)
 
-    def _serve(self, stack: ExitStack) -> Front:
-        front = Front(DomainDispatcherApplication(create_backend_app), self._faults)
-        door = function_urls.FunctionUrls(front, self.client, ACCOUNT, REGION)
-        server = make_server("127.0.0.1", self._port, door, threaded=True, request_handler=_QuietHandler)
-        server.daemon_threads = False  # so that server_close() waits for requests under way
-        thread = threading.Thread(
-            target=partial(server.serve_forever, poll_interval=0.1), name="localcloud-front", daemon=True
-        )
-        thread.start()
-        for step in (thread.join, server.server_close, server.shutdown):  # run in reverse order
-            stack.callback(step)
-        self.endpoint = f"http://127.0.0.1:{server.server_port}"
-        return front
-
     def _install(self, replacements: seams.Replacements, stack: ExitStack) -> None:
-        lambdas = runtime.Runtime(self.folder / "lambda", lambda: runtime.cloud_variables(self.endpoint, self._denied))
-        poller, self._ticker = (
-            queues.Poller(self.client, self._courier, self.clock),
-            events.Ticker(self._courier, self.clock),
-        )
-        runtime.install(lambdas, replacements)
+        repairs.install(replacements, self.clock, self.client, self._courier, self.announce)
+        runtime.install(self._runtime, replacements)
         function_urls.install(replacements, lambda: self.endpoint)
-        interpreter.install(replacements, self.clock, self.client)
-        map_runs.install(replacements)
-        sdk_tasks.install(replacements)
-        transactions.install(replacements)
-        stepfunctions.install(replacements, self.announce)
-        events.install(replacements, self._courier)
-        storage_events.install(replacements)
-        triggers.install(replacements, self._courier, self.clock)
-        queues.install(replacements)
-        policies.install(replacements)
-        cloudformation.install(replacements, self.client)
+        staleness.install(replacements, self._stale)
+        poller = queues.Poller(self.client, self._courier, self.clock)
+        self._ticker = events.Ticker(self._courier, self.clock)
         poller.start()
         self._ticker.start()
-        for step in (self._courier.close, stepfunctions.join_threads, poller.join, self._ticker.join, lambdas.close):
+        for step in (stepfunctions.join_threads, poller.join, self._ticker.join, self._runtime.close):
             stack.callback(step)
         stack.callback(stepfunctions.stop_all)
         stack.callback(self.clock.close)
@@ -145,7 +119,7 @@ class LocalAws(AbstractContextManager["LocalAws"]):
     def _add_fakes(self, front: Front) -> None:
         self._fsx = FakeFsx(self.folder / "fsx", self.clock, self.client, self._courier)
         self._eks = FakeEks(self.clock)
-        for fake in (self._fsx, self._eks, ModelRegistry(self.client, self.announce)):
+        for fake in (self._fsx, self._eks, ModelRegistry(self.client, self.announce, self._stale)):
             front.register(fake)
 
     def stop(self) -> None:
@@ -159,22 +133,100 @@ class LocalAws(AbstractContextManager["LocalAws"]):
         """A boto3 client of this account, whatever the host's configuration says; one per service, shared by threads."""
         with self._clients_lock:
             if name not in self._clients:
-                self._clients[name] = self._new_client(name)
+                self._clients[name] = sessions.new_client(name, REGION, self.endpoint)
             return self._clients[name]
-
-    def _new_client(self, name: str) -> Any:
-        settings = Config(
-            inject_host_prefix=False,
-            max_pool_connections=64,
-            read_timeout=900,
-            retries={"total_max_attempts": 1},
-            s3={"addressing_style": "path"},
-        )
-        return sessions.isolated(REGION).client(name, endpoint_url=self.endpoint, config=settings)  # type: ignore[call-overload]
 
     def fault(self, service: str, operation: str, error: str, times: int = 1, status: int = 400) -> None:
         """Let the next `times` calls of `operation` (as botocore spells both names) answer with the error code `error`."""
-        self._faults.add(service, operation, AwsError(error, f"{error} was switched on", status), times)
+        fault = Fault(AwsError(error, f"{error} was switched on", status))
+        self._faults.add(faults.next_of(service, operation, times), fault)
+
+    def record(self) -> None:
+        """Begin a new log of requests."""
+        self._faults.record()
+
+    def requests(self) -> tuple[Request, ...]:
+        """Every request since `record()`, in the order in which they came in; empty when it was never called."""
+        return self._faults.requests()
+
+    def fail_request(  # noqa: PLR0913 - each is one thing a test decides
+        self,
+        function: str,
+        service: str,
+        operation: str,
+        occurrence: int = 1,
+        *,
+        when: When = "before",
+        error: str = "InternalFailure",
+        status: int = 500,
+        times: int = 1,
+    ) -> None:
+        """Answer one request of a function with an error, `occurrence` counted from now; after its effect when `when` says so.
+
+        `times` requests in a row fail: with 1 the SDK's own retry hides a server error, with its number of attempts it does not.
+        """
+        first = Request(function, service, operation, occurrence)
+        fault = Fault(AwsError(error, f"{error} was switched on", status), after=when == "after")
+        self._faults.add(faults.occurrences(first, times), fault)
+
+    def kill_function(
+        self, function: str, service: str, operation: str, occurrence: int = 1, when: When = "before"
+    ) -> None:
+        """Kill the process of a function when it makes a request, before or after its effect; Lambda reports Runtime.ExitError."""
+        first = Request(function, service, operation, occurrence)
+        fault = Fault(AwsError("InternalFailure", "nobody reads this", 500), after=when == "after", kills=True)
+        self._faults.add(faults.occurrences(first, 1), fault)
+
+    def throttle(self, service: str, share: float, seed: int = 0) -> None:
+        """Refuse that share of what functions ask of a service from now on, always the same for the same seed; 0 ends it."""
+        self._faults.remove(service)
+        if share:
+            self._faults.add(faults.share_of(service, share, seed), Fault(faults.throttling_error(service)), service)
+
+    def disturb_events(
+        self,
+        pattern: Callable[[dict[str, Any]], bool] | None = None,
+        *,
+        drop: float = 0.0,
+        duplicate: float = 0.0,
+        delay: tuple[float, float] = (0.0, 0.0),
+        reorder: bool = False,
+        seed: int = 0,
+    ) -> None:
+        """Drop, duplicate, delay or reorder what rules of EventBridge deliver from now on; see `Disturbance` for each."""
+        self._disturber.disturb(Disturbance(pattern, drop, duplicate, delay, reorder, seed))
+
+    def calm_events(self) -> None:
+        """Deliver every event once and at once. What was delayed before still arrives late."""
+        self._disturber.disturb(None)
+
+    def pending_deliveries(self) -> int:
+        """How much is on its way: events, asynchronous invocations with their retries, messages for functions. 0 means all quiet."""
+        while True:
+            accepted = self._courier.accepted
+            pending = self._courier.pending + queues.waiting()
+            if accepted == self._courier.accepted:  # otherwise something moved between the two counts
+                return pending
+
+    def stale_reads(self, seconds: float) -> None:
+        """Hide writes for that many real seconds from reads that are eventually consistent in AWS; 0 ends it."""
+        self._stale.hide_for(seconds)
+
+    def jump(self, seconds: float) -> None:
+        """Move the clock of functions and schedules, also back. A running handler keeps its time; the next one has the new."""
+        self.clock.jump(seconds)
+        self._runtime.jump(seconds)
+        if seconds < 0:
+            self._ticker.forget()
+
+    def reset_faults(self) -> None:
+        """Switch off every fault, and put the clock back. The log of requests goes on, and denied folders stay denied."""
+        self._faults.clear()
+        self._stale.hide_for(0)
+        self._fsx.spare_tasks()
+        self.calm_events()
+        if self._runtime.shift:
+            self.jump(-self._runtime.shift)
 
     def deny(self, path: Path) -> None:
         """Make a folder unreachable for functions whose processes start from now on."""
@@ -203,29 +255,3 @@ class LocalAws(AbstractContextManager["LocalAws"]):
     def register_cluster(self, name: str, endpoint: str, ca_pem: str) -> None:
         """Make an EKS cluster of that name known: its API server's URL and the certificate (PEM) that signed it."""
         self._eks.register_cluster(name, endpoint, ca_pem)
-
-
-class _QuietHandler(MotoRequestHandler):  # type: ignore[misc] # moto has no types
-    def log(self, *_: object) -> None:
-        """Say nothing: requests are not news."""
-
-
-class _moto_settings(AbstractContextManager[None]):  # noqa: N801 - used like a function
-    """moto's process-wide switches, put back afterwards."""
-
-    def __enter__(self) -> None:
-        self._environment = {name: os.environ.get(name) for name in _SETTINGS}
-        os.environ.update(_SETTINGS)
-        self._user_config = dict(default_user_config)
-        default_user_config["stepfunctions"] = {"execute_state_machine": True}
-        self._level = logging.getLogger("moto").level
-        logging.getLogger("moto").setLevel(logging.ERROR)
-
-    def __exit__(self, *_: object) -> None:
-        for name, value in self._environment.items():
-            os.environ.pop(name)
-            if value is not None:
-                os.environ[name] = value
-        default_user_config.clear()
-        default_user_config.update(self._user_config)
-        logging.getLogger("moto").setLevel(self._level)

@@ -4,9 +4,11 @@ A developer's configuration must neither be used nor be able to break the local 
 """
 
 import os
+from typing import Any
 
 import boto3
 import botocore.session
+from botocore.config import Config
 
 
 def isolated(region: str) -> boto3.session.Session:
@@ -17,6 +19,18 @@ def isolated(region: str) -> boto3.session.Session:
         region_name=region,
         botocore_session=isolated_botocore(),
     )
+
+
+def new_client(name: str, region: str, endpoint: str) -> Any:
+    """A client that tries once, so that what goes wrong is seen, and waits as long as a function may run."""
+    settings = Config(
+        inject_host_prefix=False,
+        max_pool_connections=64,
+        read_timeout=900,
+        retries={"total_max_attempts": 1},
+        s3={"addressing_style": "path"},
+    )
+    return isolated(region).client(name, endpoint_url=endpoint, config=settings)  # type: ignore[call-overload]
 
 
 def isolated_botocore() -> botocore.session.Session:

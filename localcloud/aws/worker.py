@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from localcloud.aws.callers import new_access_key
 from localcloud.aws.runtime_api import Report, RuntimeApi
 
 INIT_SECONDS = 10.0
@@ -53,10 +54,12 @@ class Outcome:
 
 
 class Worker:
-    """A warm process for one function; used by one invocation at a time."""
+    """A warm process for one function; used by one invocation at a time. `shift` is how many seconds its clock is ahead of ours."""
 
-    def __init__(self, spec: Spec, variables: Mapping[str, str], log_file: Path) -> None:
+    def __init__(self, spec: Spec, variables: Mapping[str, str], log_file: Path, shift: float = 0.0) -> None:
         self.spec = spec
+        self.shift = shift
+        self.access_key = new_access_key(spec.name)
         self._log_file = log_file
         self._logged = 0
         self._born = time.monotonic()
@@ -74,7 +77,7 @@ class Worker:
 
     def _spawn(self, variables: Mapping[str, str]) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-P", str(_BOOTSTRAP), self.spec.handler]
-        environment = _process_environment(self.spec, self._server.server_port) | dict(variables)
+        environment = _process_environment(self.spec, self._server.server_port) | dict(variables) | self._identity()
         with self._log_file.open("wb") as log:
             return subprocess.Popen(
                 command,
@@ -85,6 +88,11 @@ class Worker:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+
+    def _identity(self) -> dict[str, str]:
+        """What only this process is told."""
+        key = {"AWS_ACCESS_KEY_ID": self.access_key}
+        return key | ({"LOCALCLOUD_CLOCK_SHIFT": str(self.shift)} if self.shift else {})
 
     def _reap(self) -> None:
         code = self._process.wait()
@@ -104,7 +112,7 @@ class Worker:
     def _run(self, request: str, payload: bytes) -> tuple[Report, float]:
         self._wait_for_init()
         started = time.monotonic()
-        self._server.invocations.put((request, payload, time.time() + self.spec.timeout))
+        self._server.invocations.put((request, payload, time.time() + self.shift + self.spec.timeout))
         try:
             report = self._server.reports.get(timeout=self.spec.timeout)
         except queue.Empty:
@@ -129,10 +137,14 @@ class Worker:
         end = f"REPORT RequestId: {request}\tDuration: {seconds * 1000:.2f} ms\tMemory Size: {self.spec.memory} MB"
         return "\n".join([*lines, f"END RequestId: {request}", end])
 
-    def kill(self) -> None:
-        """End the process and everything it started, then the threads that served it."""
+    def crash(self) -> None:
+        """End the process and everything it started; an invocation under way learns of it as of any other death."""
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
+
+    def kill(self) -> None:
+        """End the process and everything it started, then the threads that served it."""
+        self.crash()
         self._server.invocations.put(None)
         self._reaping.join()
         self._server.shutdown()
