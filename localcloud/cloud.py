@@ -23,6 +23,7 @@ CLUSTER = "local"
 EKS_NAME = "dropforge-local"
 PROJECT = "demo"
 TEAM = "demo"
+LOST_AFTER_SECONDS = 300
 REGISTRY = "123456789012.dkr.ecr.us-east-1.amazonaws.com"
 TRAINER = ROOT / "containers" / "cpu_trainer"
 
@@ -36,6 +37,7 @@ class LocalCloud(AbstractContextManager["LocalCloud"]):
     def __init__(self, folder: Path, speed: float = 60.0, port: int = 0) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
+        self.speed = speed
         self.image = trainer_image()
         self.aws = LocalAws(folder / "aws", speed=speed, port=port)
         self.cluster = LocalCluster(
@@ -65,7 +67,8 @@ class LocalCloud(AbstractContextManager["LocalCloud"]):
             self.file_system = self._make_file_system()
             self.aws.deny(self.fsx)
             defaults = json.dumps({"recipe": "cpu-lora", "compute": {"instance_type": "local.cpu"}})
-            parameters = {"Environment": ENVIRONMENT, "DefaultRun": defaults}
+            lost_after = str(max(1, round(LOST_AFTER_SECONDS / self.speed)))
+            parameters = {"Environment": ENVIRONMENT, "DefaultRun": defaults, "SweepAfterSeconds": lost_after}
             self.outputs = deploy(self.aws, ROOT / "template.yaml", f"dropforge-{ENVIRONMENT}", parameters)
             self._associate()
             prepare_team(self.cluster, TEAM)
@@ -139,7 +142,8 @@ class LocalCloud(AbstractContextManager["LocalCloud"]):
             "inputs": self.image.digest.partition(":")[2],
         }
         self._write("clusters", CLUSTER, cluster)
-        self._write("projects", PROJECT, {"name": PROJECT, "team": TEAM, "cluster": CLUSTER})
+        you = self.client("sts").get_caller_identity()["Arn"]
+        self._write("projects", PROJECT, {"name": PROJECT, "team": TEAM, "cluster": CLUSTER, "members": [you]})
         self._write("images", "cpu-trainer", image)
 
     def _role(self, kind: str) -> str:
@@ -149,7 +153,7 @@ class LocalCloud(AbstractContextManager["LocalCloud"]):
         )
         return str(made["Role"]["Arn"])
 
-    def _write(self, nouns: str, name: str, spec: dict[str, str]) -> None:
+    def _write(self, nouns: str, name: str, spec: dict[str, Any]) -> None:
         parameter = f"/dropforge/{ENVIRONMENT}/{nouns}/{name}/spec"
         self.client("ssm").put_parameter(Name=parameter, Value=json.dumps(spec), Type="String")
 

@@ -9,7 +9,7 @@ from dropforge.domain.failures import Failure, failure
 from dropforge.domain.plans import Plan, plan
 from dropforge.domain.recipes import Parameter, Recipe, Resources, Scalar, Step
 from dropforge.domain.requests import RunRequest, read_request
-from dropforge.domain.runs import Arrival, Run, Status
+from dropforge.domain.runs import Arrival, Lease, Run, Status
 from dropforge.domain.uploads import Upload
 from dropforge.domain.values import digest
 
@@ -124,6 +124,17 @@ def run(status: Status = "running", attempt: int = 1, execution: str = EXECUTION
         recipe=made.recipe,
         price_usd=made.price_usd,
         started_at=NOW,
+    )
+
+
+def lease(attempt: int = 1) -> Lease:
+    return Lease(
+        run_id=run().id,
+        attempt=attempt,
+        owner=f"{run().id}#{attempt}",
+        purpose="jobs",
+        expires_at="2026-01-16T00:00:00Z",
+        price_usd=5,
     )
 
 

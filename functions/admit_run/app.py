@@ -1,6 +1,6 @@
 """Admit a run: claim its attempt, or join the execution that holds it already."""
 
-from dropforge.adapters import admissions, bus
+from dropforge.adapters import admissions, timeline
 from dropforge.domain.events import RunAdmitted
 from dropforge.domain.inputs import ToAdmit
 from dropforge.domain.runs import Admission
@@ -12,5 +12,6 @@ def handler(to_admit: ToAdmit) -> Admission:
     admission = admissions.claim(to_admit.plan, to_admit.dataset, to_admit.execution)
     run = admission.run
     if not admission.joined:
-        bus.announce(RunAdmitted(project=run.project, run_id=run.id, attempt=run.attempt, execution=to_admit.execution))
+        admitted = RunAdmitted(project=run.project, run_id=run.id, attempt=run.attempt, execution=to_admit.execution)
+        timeline.tell_of_run(run.id, admitted)
     return admission

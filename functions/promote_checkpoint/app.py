@@ -1,6 +1,6 @@
 """Promote a checkpoint: ask FSx for Lustre to write the run's model to the models bucket; the token is answered when it has."""
 
-from dropforge.adapters import filesystem, ledger
+from dropforge.adapters import filesystem, waits
 from dropforge.domain.inputs import Asked, ToPromote
 from dropforge.domain.plans import model_folder
 from dropforge.domain.waiting import for_task
@@ -11,8 +11,8 @@ from dropforge.task import task
 def handler(to_promote: ToPromote) -> Asked:
     plan, run = to_promote.plan, to_promote.run
     wait = for_task(run, "export", to_promote.token)
-    ledger.add_wait(wait)
+    waits.add(wait)
     folder = model_folder(run.project, run.id, run.attempt)
     task_id = filesystem.start_export(plan.cluster.file_system, [folder], wait.name)
-    ledger.update_wait(wait.model_copy(update={"reference": task_id}))
+    waits.update(wait.model_copy(update={"reference": task_id}))
     return Asked(name=wait.name, reference=task_id)

@@ -1,6 +1,6 @@
 """Register a verified checkpoint as a model package, end the run and give its lease back."""
 
-from dropforge.adapters import bus, registry, successes
+from dropforge.adapters import registry, successes, timeline
 from dropforge.domain.events import ModelRegistered
 from dropforge.domain.inputs import ToRegister
 from dropforge.domain.models import Model, describe, package
@@ -10,12 +10,12 @@ from dropforge.task import task
 @task
 def handler(to_register: ToRegister) -> Model:
     plan, run, dataset = to_register.plan, to_register.run, to_register.dataset
-    wanted = package(plan, run, dataset, to_register.checkpoint)
     group = registry.ensure_group(run.project, run.dataset)
-    arn = registry.find(group, wanted.token, run.started_at) or registry.register(group, wanted)
+    arn = registry.find_of_run(run) or registry.register(group, package(plan, run, dataset, to_register.checkpoint))
     model = describe(arn, group, run, to_register.checkpoint)
     successes.record(run, arn)
-    bus.announce(
+    timeline.tell_of_run(
+        run.id,
         ModelRegistered(
             project=run.project,
             run_id=run.id,
@@ -23,6 +23,6 @@ def handler(to_register: ToRegister) -> Model:
             uri=model.uri,
             loss_before=model.loss_before,
             loss_after=model.loss_after,
-        )
+        ),
     )
     return model

@@ -1,6 +1,6 @@
 """Submit a step as a job: the wait is written first, so that a job never runs unwatched."""
 
-from dropforge.adapters import cluster, ledger
+from dropforge.adapters import cluster, waits
 from dropforge.domain.inputs import Asked, ToSubmit
 from dropforge.domain.jobs import render
 from dropforge.domain.runs import Progress
@@ -11,9 +11,9 @@ from dropforge.task import task
 @task
 def handler(to_submit: ToSubmit) -> Asked:
     plan, run, step = to_submit.plan, to_submit.run, to_submit.step
-    wait = for_job(run, step.name, plan.progress, to_submit.token)
-    ledger.add_wait(wait)
-    ledger.record_progress(run.id, Progress(step=step.name, job=wait.name, phase="new"))
+    wait = for_job(run, step, plan.progress, to_submit.token)
+    waits.add(wait)
+    waits.record_progress(run.id, Progress(step=step.name, job=wait.name, phase="new"))
     connection = cluster.connect(plan.cluster, "writer")
     cluster.apply(connection, render(plan, to_submit.dataset, run, step))
     return Asked(name=wait.name)

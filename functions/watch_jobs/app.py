@@ -1,6 +1,6 @@
 """Watch what runs wait for: once a minute per cluster, never a loop per job."""
 
-from dropforge.adapters import ledger, watch
+from dropforge.adapters import invocations, watch
 from dropforge.domain.inputs import Tick, Watched
 from dropforge.task import task
 
@@ -9,7 +9,7 @@ from dropforge.task import task
 def handler(tick: Tick) -> Watched:
     if tick.cluster is not None:
         return watch.look(tick.cluster)
-    clusters = ledger.watched_clusters()
+    clusters = watch.busy_clusters()
     for name in clusters:
-        watch.hand_out(name)
+        invocations.send("watch_jobs", {"cluster": name})
     return Watched(clusters=len(clusters))

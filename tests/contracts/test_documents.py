@@ -14,8 +14,8 @@ from dropforge.adapters import recipes
 from dropforge.domain.checkpoints import CheckpointManifest
 from dropforge.domain.events import Announcement
 from dropforge.domain.failures import CATALOGUE
-from dropforge.domain.jobs import read_progress
 from dropforge.domain.plans import fill, plan
+from dropforge.domain.progress import read_progress
 from dropforge.domain.requests import RunRequest, read_request
 from dropforge.domain.runs import Progress
 
@@ -35,12 +35,13 @@ from tests.contracts.repository import (
 GLOSSARY = re.findall(
     r"\w+",
     """Team Project Quota Queue Priority Cluster NodeGroup FileSystem Image Object Upload Manifest Dataset Report Recipe Plan Run Step
-    Job Checkpoint Evaluation Gate Model Endpoint Lease Ledger Event Execution Value Drop Arrival Wait Admission Journey Stage""",
+    Job Checkpoint Evaluation Gate Model Endpoint Lease Ledger Event Execution Value Drop Arrival Wait Admission Journey Stage Timeline
+    Letter Member""",
 )
 VERBS = re.findall(
     r"\w+",
     """receive register check plan admit stage submit watch verify promote report describe evaluate approve deploy onboard offboard
-    prepare retire build sync sweep announce record apply""",
+    prepare retire build sync sweep announce record apply cancel retry""",
 )
 DECISIONS = sorted((ROOT / "docs" / "decisions").glob("*.md"))
 LOCKS = [path for path in files_in_git() if path.name.endswith(".lock") or path.name == "requirements.txt"]

@@ -67,8 +67,9 @@ def test_containing_is_told_from_not_containing() -> None:
 
 
 def pattern(function: str) -> Document:
-    (event,) = functions()[function]["Events"].values()
-    found: Document = event["Properties"]["Pattern"]
+    events = functions()[function]["Events"].values()
+    patterns: list[Document] = [e["Properties"]["Pattern"] for e in events if e["Type"] == "EventBridgeRule"]
+    (found,) = patterns
     return found
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from dropforge import naming
+from dropforge.domain.starts import Retrain
 
 from tests.contracts.repository import (
     PACKAGE,
@@ -142,8 +143,9 @@ def test_only_the_settings_read_the_environment() -> None:
 def test_every_setting_that_is_read_is_given_to_the_functions() -> None:
     read = set(re.findall(r'os\.environ(?:\[|\.get\()"(\w+)"', text("layers/shared/dropforge/adapters/settings.py")))
     given = set(template()["Globals"]["Function"]["Environment"]["Variables"])
-    assert read - given == {"DEFAULT_RUN"}
-    assert "DEFAULT_RUN" in FUNCTIONS["PlanRun"]["Environment"]["Variables"]
+    own = {name: set(p.get("Environment", {}).get("Variables", {})) for name, p in FUNCTIONS.items()}
+    by_lambda = {"AWS_LAMBDA_FUNCTION_NAME"}
+    assert read - given - by_lambda == own["PlanRun"] | own["Sweep"]
 
 
 def targets() -> list[tuple[str, Document]]:
@@ -159,18 +161,41 @@ def test_what_a_target_cannot_take_goes_to_the_dead_letters(rule: str, target: D
 
 def test_events_come_from_s3_from_executions_and_from_the_clock() -> None:
     assert len(resources("AWS::Events::Rule", transformed())) == 3
-    (schedule,) = resources("AWS::Scheduler::Schedule", transformed()).values()
-    assert schedule["ScheduleExpression"] == "rate(1 minute)"
-    assert schedule["Target"]["Arn"] == {"Fn::GetAtt": ["WatchJobs", "Arn"]}
+    schedules = resources("AWS::Scheduler::Schedule", transformed()).values()
+    assert {s["Target"]["Arn"]["Fn::GetAtt"][0]: s["ScheduleExpression"] for s in schedules} == {
+        "WatchJobs": "rate(1 minute)",
+        "Sweep": "rate(5 minutes)",
+        "ReceiveDrop": {"Ref": "RetrainSchedule"},
+    }
 
 
-def test_a_look_that_failed_is_not_repeated_because_the_next_minute_looks_again() -> None:
-    assert FUNCTIONS["WatchJobs"]["EventInvokeConfig"] == {"MaximumRetryAttempts": 0}
+def test_training_again_is_off_until_somebody_names_a_dataset() -> None:
+    schedules = resources("AWS::Scheduler::Schedule", transformed()).values()
+    (again,) = (s for s in schedules if s["Target"]["Arn"] == {"Fn::GetAtt": ["ReceiveDrop", "Arn"]})
+    assert again["State"] == {"Fn::If": ["Retrains", "ENABLED", "DISABLED"]}
+    assert template()["Parameters"]["RetrainDataset"]["Default"] == ""
+    sent = again["Target"]["Input"]["Fn::Sub"].replace("${RetrainDataset}", "zoo/birds")
+    assert Retrain.model_validate_json(sent).retrain == "zoo/birds"
+
+
+@pytest.mark.parametrize("name", ["CancelRun", "RetryRun"])
+def test_a_function_that_acts_for_people_is_reached_by_a_url_that_iam_guards(name: str) -> None:
+    assert FUNCTIONS[name]["FunctionUrlConfig"] == {"AuthType": "AWS_IAM"}
+    (url,) = (p for n, p in resources("AWS::Lambda::Url", transformed()).items() if n == f"{name}Url")
+    assert url["AuthType"] == "AWS_IAM"
+
+
+@pytest.mark.parametrize("name", ["WatchJobs", "Sweep"])
+def test_a_function_that_ticks_is_not_repeated_and_an_alarm_says_when_it_keeps_failing(name: str) -> None:
     alarms = resources("AWS::CloudWatch::Alarm", transformed()).values()
-    assert any(alarm["MetricName"] == "Errors" and alarm["AlarmActions"] for alarm in alarms)
+    assert FUNCTIONS[name]["EventInvokeConfig"] == {"MaximumRetryAttempts": 0}
+    assert any(a["MetricName"] == "Errors" and a["Dimensions"][0]["Value"] == {"Ref": name} for a in alarms)
 
 
-@pytest.mark.parametrize("name", [name for name, p in FUNCTIONS.items() if "Events" in p and name != "WatchJobs"])
+TICKING = ("WatchJobs", "Sweep")
+
+
+@pytest.mark.parametrize("name", [name for name, p in FUNCTIONS.items() if "Events" in p and name not in TICKING])
 def test_an_event_that_a_function_could_not_work_on_goes_to_the_dead_letters(name: str) -> None:
     failed = FUNCTIONS[name]["EventInvokeConfig"]["DestinationConfig"]["OnFailure"]
     assert failed == {"Type": "SQS", "Destination": {"Fn::GetAtt": ["DeadLetters", "Arn"]}}

@@ -13,13 +13,11 @@ from dropforge.domain.jobs import (
     ObservedJob,
     Termination,
     explain_failure,
-    read_progress,
     read_termination,
     render,
     succeeded,
     to_json,
 )
-from dropforge.domain.runs import Progress
 
 from tests.builders import dataset, planned, recipe, run, step
 
@@ -128,37 +126,3 @@ def test_a_job_that_ended_with_status_0_is_believed_only_with_its_own_word() -> 
     assert not succeeded(None)
     assert not succeeded(Termination(step="train", ok=False))
     assert succeeded(Termination(step="train", ok=True))
-
-
-PATTERN = r"step=(?P<done>\d+)/(?P<total>\d+)(?: loss=(?P<loss>\S+))?(?: rate=(?P<rate>\S+))?"
-START = Progress(step="train", job="j", phase="running", at="then")
-
-
-def progress(*lines: str, pattern: str = PATTERN) -> Progress:
-    return read_progress(START, pattern, list(lines))
-
-
-def test_the_newest_line_that_matches_says_how_far_a_job_is() -> None:
-    found = progress("step=1/9 loss=2.5 rate=1e-3", "step=2/9 loss=2.0 rate=9e-4", "saving")
-    assert (found.done, found.total, found.loss, found.rate, found.losses) == (2, 9, 2.0, 0.0009, (2.5, 2.0))
-    assert (found.step, found.job, found.phase, found.at) == ("train", "j", "running", "then")
-
-
-def test_without_a_pattern_or_a_match_nothing_is_known() -> None:
-    assert progress("step=1/9", pattern="") == START
-    assert progress("hello") == START
-
-
-def test_only_the_last_sixty_losses_are_kept() -> None:
-    found = progress(*(f"step={n}/99 loss={n}" for n in range(99)))
-    assert found.losses == tuple(float(n) for n in range(39, 99))
-
-
-@pytest.mark.parametrize("loss", ["nan", "inf", "1.2.3", "-", "1e999"])
-def test_a_loss_that_is_no_number_is_left_out_and_the_rest_is_read(loss: str) -> None:
-    found = progress("step=1/9 loss=2.5", f"step=2/9 loss={loss}")
-    assert (found.done, found.losses) == (2, (2.5,))
-
-
-def test_a_line_without_a_loss_leaves_the_loss_at_the_one_before() -> None:
-    assert progress("step=1/9 loss=2.5", "step=2/9").loss == 2.5

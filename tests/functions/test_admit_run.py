@@ -7,9 +7,9 @@ from dropforge.adapters import ledger
 from dropforge.domain.datasets import Dataset
 from dropforge.domain.plans import Plan
 from dropforge.domain.runs import Run, Status
-from dropforge.errors import Conflict
+from dropforge.errors import Conflict, NotReady
 
-from tests.builders import dataset, planned, upload
+from tests.builders import arrival, dataset, planned, upload
 from tests.contracts.repository import Document
 from tests.functions.conftest import Call
 
@@ -20,6 +20,7 @@ Announced = Callable[[], list[tuple[str, Document]]]
 
 def to_admit(execution: str, of: Dataset | None = None, plan: Plan = PLAN) -> Document:
     data = of or dataset()
+    ledger.bind_upload(arrival(execution).model_copy(update={"upload": data.upload}))
     return {"plan": plan.model_dump(mode="json"), "dataset": data.model_dump(mode="json"), "execution": execution}
 
 
@@ -31,6 +32,7 @@ def held() -> Run:
 
 def end(status: Status) -> None:
     assert ledger.end(held().model_copy(update={"status": status}))
+    ledger.release_lease(held())
 
 
 def test_the_first_execution_claims_the_run(call: Call) -> None:
@@ -50,9 +52,9 @@ def test_a_lease_stands_before_anything_can_cost_money(call: Call) -> None:
 
 def test_the_upload_is_told_which_run_it_became(call: Call) -> None:
     call("admit_run", to_admit("e-1"))
-    arrival = ledger.arrival(dataset().upload)
-    assert arrival is not None
-    assert (arrival.status, arrival.run_id) == ("running", PLAN.run_id)
+    found = ledger.arrival(dataset().upload)
+    assert found is not None
+    assert (found.status, found.run_id) == ("running", PLAN.run_id)
 
 
 def test_the_same_execution_again_keeps_its_attempt(call: Call) -> None:
@@ -63,10 +65,10 @@ def test_another_execution_joins_the_run_that_runs(call: Call, announced: Announ
     first = call("admit_run", to_admit("e-1"))
     announced()
     second = call("admit_run", to_admit("e-2", SECOND_UPLOAD))
-    arrival = ledger.arrival(SECOND_UPLOAD.upload)
+    found = ledger.arrival(SECOND_UPLOAD.upload)
     assert second == {"run": first["run"], "joined": True}
-    assert arrival is not None
-    assert (arrival.status, arrival.run_id) == ("joined", PLAN.run_id)
+    assert found is not None
+    assert (found.status, found.run_id) == ("joined", PLAN.run_id)
     assert (held().execution, announced()) == ("e-1", [])
 
 
@@ -85,6 +87,14 @@ def test_a_run_that_ended_badly_gets_its_next_attempt(call: Call, status: Status
     assert (second["joined"], second["run"]["attempt"]) == (False, 2)
     assert (held().attempt, held().status, held().execution) == (2, "running", "e-2")
     assert ledger.lease(held()) is not None
+
+
+def test_the_next_attempt_waits_until_nothing_of_the_last_one_is_left(call: Call) -> None:
+    call("admit_run", to_admit("e-1"))
+    assert ledger.end(held().model_copy(update={"status": "failed"}))
+    with pytest.raises(NotReady) as raised:
+        call("admit_run", to_admit("e-2", SECOND_UPLOAD))
+    assert (raised.value.failure.code, held().attempt) == ("StillEnding", 1)
 
 
 def test_a_late_ending_of_an_earlier_attempt_changes_nothing(call: Call) -> None:

@@ -37,6 +37,17 @@ def execution(project: str, dataset: str, upload_id: str, attempt: int) -> str:
     return f"{slug(f'{project}-{dataset}', 50)}-{upload_id}-{attempt}"
 
 
+def repeated_execution(project: str, dataset: str, upload_id: str, repeat: str) -> str:
+    """Return the execution name of a scheduled repetition on an upload, at most 80 characters."""
+    label = hashlib.sha256(repeat.encode()).hexdigest()[:8]
+    return f"{slug(f'{project}-{dataset}', 45)}-{upload_id}-r{label}"
+
+
+def attempt_execution(run_id: str, attempt: int) -> str:
+    """Return the execution name of a run's retried attempt."""
+    return f"{run_id}-{attempt}"
+
+
 def job(run_id: str, attempt: int, step: str) -> str:
     """Return the name of a step's Job, at most 47 characters."""
     return f"{run_id}-{attempt}-{step}"[:JOB_NAME].rstrip("-")

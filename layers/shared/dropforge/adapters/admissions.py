@@ -1,78 +1,74 @@
-"""Who carries out a run: the claim of an attempt, by conditional write, and its lease."""
+"""Who carries out a run: the claim of an attempt with its lease, in one transaction."""
 
-from dropforge.adapters import clock, ledger
+from dropforge.adapters import arrivals, clock, ledger
 from dropforge.domain.datasets import Dataset
 from dropforge.domain.plans import QUEUE_CEILING_HOURS, Plan
-from dropforge.domain.runs import Admission, Arrival, Lease, Run, decide
-from dropforge.errors import Conflict, Unavailable
+from dropforge.domain.runs import Admission, Lease, Run, decide
+from dropforge.errors import Conflict, NotReady, Unavailable
 
 
 def claim(plan: Plan, dataset: Dataset, execution: str) -> Admission:
-    """Claim the plan's run for an execution, or say which run it joins. Raises Conflict (IdentityCollision), Unavailable after a lost race."""
+    """Claim the plan's run for an execution, or say which run it joins.
+
+    Raises Conflict (IdentityCollision), NotReady (StillEnding) while something of the attempt before is left, Unavailable after a lost race.
+    """
     run_id = ledger.run_id_of(plan.identity, plan.run_id)
     existing = ledger.run(run_id)
-    match decide(existing, plan.identity, execution):
-        case "collision":
-            raise Conflict("IdentityCollision", f"`{run_id}` stands for another run.", {"run": run_id})
-        case "claim":
-            run = _attempt(plan, dataset, execution, (run_id, 1))
-            ledger.name_execution(run)
-            won = ledger.claim(run)
-        case "retry":
-            assert existing is not None  # noqa: S101  `retry` is only said of an existing run
-            run = _attempt(plan, dataset, execution, (run_id, existing.attempt + 1))
-            ledger.name_execution(run)
-            won = ledger.claim_next(run)
-        case "again":
-            assert existing is not None  # noqa: S101
-            return _answer(existing, dataset, execution, joined=False)
-        case "join":
-            assert existing is not None  # noqa: S101
-            return _answer(existing, dataset, execution, joined=True)
+    decision = decide(existing, plan.identity, execution)
+    if decision == "collision":
+        raise Conflict("IdentityCollision", f"`{run_id}` stands for another run.", {"run": run_id})
+    wanted = _attempt(plan, dataset, execution, run_id)
+    run = existing if existing is not None and decision != "retry" else _claim(wanted, existing)
+    joined = decision == "join"
+    arrivals.advance(dataset.upload, execution, "joined" if joined else "running", run.id)
+    return Admission(run=run, joined=joined)
+
+
+def _claim(run: Run, before: Run | None) -> Run:
+    if before is None:
+        won = ledger.claim(run, _lease(run))
+    else:
+        _require_gone(before)
+        run = run.model_copy(update={"attempt": before.attempt + 1})
+        won = ledger.claim_next(run, _lease(run))
     if not won:
-        raise Unavailable("AwsBusy", f"Another execution claimed `{run_id}` at the same moment.")
-    return _answer(run, dataset, execution, joined=False)
+        raise Unavailable("AwsBusy", f"Another execution claimed `{run.id}` at the same moment.")
+    return run
 
 
-def _attempt(plan: Plan, dataset: Dataset, execution: str, number: tuple[str, int]) -> Run:
+def _require_gone(before: Run) -> None:
+    """Two attempts share the run's checkpoints, so nothing of the first may be left when the second starts."""
+    if ledger.lease(before) is not None:
+        why = f"Attempt {before.attempt} of `{before.id}` has ended, but a read has not yet found its jobs gone."
+        raise NotReady("StillEnding", why, {"run": before.id, "attempt": before.attempt})
+
+
+def _attempt(plan: Plan, dataset: Dataset, execution: str, run_id: str) -> Run:
     return Run(
-        id=number[0],
+        id=run_id,
         identity=plan.identity,
         project=plan.project,
         dataset=plan.dataset,
         dataset_id=plan.dataset_id,
         team=plan.team,
         cluster=plan.cluster.name,
-        attempt=number[1],
+        attempt=1,
         status="running",
         execution=execution,
         upload=dataset.upload,
         recipe=plan.recipe,
         price_usd=plan.price_usd,
         started_at=clock.stamp(),
+        request={**plan.request.model_dump(mode="json"), "parameters": dict(plan.parameters)},
     )
 
 
-def _answer(run: Run, dataset: Dataset, execution: str, *, joined: bool) -> Admission:
-    if not joined:
-        ledger.write_lease(
-            run,
-            Lease(
-                owner=f"{run.id}#{run.attempt}",
-                purpose=f"jobs of run {run.id} on cluster {run.cluster}",
-                expires_at=clock.later(QUEUE_CEILING_HOURS * 2),
-                price_usd=run.price_usd,
-            ),
-        )
-    ledger.record_arrival(
-        Arrival(
-            upload=dataset.upload,
-            project=run.project,
-            dataset=run.dataset,
-            execution=execution,
-            status="joined" if joined else "running",
-            at=clock.stamp(),
-            run_id=run.id,
-        )
+def _lease(run: Run) -> Lease:
+    return Lease(
+        run_id=run.id,
+        attempt=run.attempt,
+        owner=f"{run.id}#{run.attempt}",
+        purpose=f"jobs of run {run.id} on cluster {run.cluster}",
+        expires_at=clock.later(QUEUE_CEILING_HOURS * 2),
+        price_usd=run.price_usd,
     )
-    return Admission(run=run, joined=joined)

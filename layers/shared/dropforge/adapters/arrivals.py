@@ -1,13 +1,11 @@
 """What arrived: an upload read as a manifest, whether it is one file or many, and what became of it."""
 
-from typing import Literal
-
 from pydantic import ValidationError
 
 from dropforge.adapters import clock, ledger, storage
 from dropforge.domain.datasets import DroppedFile, DroppedManifest, File, Manifest, folder
 from dropforge.domain.failures import Failure
-from dropforge.domain.runs import Arrival, Run
+from dropforge.domain.runs import Arrival, ArrivalStatus
 from dropforge.domain.uploads import Location, RunBlock, Upload, locate
 from dropforge.errors import InvalidInput
 
@@ -57,38 +55,32 @@ def _listed(upload: Upload, line: DroppedFile) -> File:
     return found.model_copy(update={"sha256": line.sha256})
 
 
-Stage = Literal["checking", "ready", "rejected", "failed", "running", "joined", "succeeded"]
+def record(manifest: Manifest, execution: str, status: ArrivalStatus, failure: Failure | None = None) -> None:
+    """Write what became of a manifest's upload; one that was started by hand alone has its first row here."""
+    arrival = ledger.arrival(manifest.upload) or Arrival(
+        upload=manifest.upload,
+        project=manifest.project,
+        dataset=manifest.dataset,
+        execution=execution,
+        status="received",
+        at=clock.stamp(),
+    )
+    _advance(arrival, execution, status, None, failure)
 
 
-def record(
-    manifest: Manifest, execution: str, status: Stage, run_id: str | None = None, failure: Failure | None = None
+def advance(
+    upload: Upload, execution: str, status: ArrivalStatus, run_id: str | None, failure: Failure | None = None
 ) -> None:
-    """Write what became of a manifest's upload."""
-    ledger.record_arrival(
-        Arrival(
-            upload=manifest.upload,
-            project=manifest.project,
-            dataset=manifest.dataset,
-            execution=execution,
-            status=status,
-            at=clock.stamp(),
-            run_id=run_id,
-            failure=failure,
-        )
-    )
+    """Write what became of an upload that `execution` stands for; any other execution changes nothing."""
+    arrival = ledger.arrival(upload)
+    if arrival is not None:
+        _advance(arrival, execution, status, run_id, failure)
 
 
-def finish(run: Run, status: Literal["succeeded", "failed"], failure: Failure | None = None) -> None:
-    """Write that the run an upload started has ended."""
-    ledger.record_arrival(
-        Arrival(
-            upload=run.upload,
-            project=run.project,
-            dataset=run.dataset,
-            execution=run.execution,
-            status=status,
-            at=clock.stamp(),
-            run_id=run.id,
-            failure=failure,
-        )
-    )
+def _advance(
+    arrival: Arrival, execution: str, status: ArrivalStatus, run_id: str | None, failure: Failure | None
+) -> None:
+    if arrival.execution != execution:
+        return
+    update = {"status": status, "at": clock.stamp(), "run_id": run_id or arrival.run_id, "failure": failure}
+    ledger.record_arrival(arrival.model_copy(update=update))

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sagemaker import SageMakerClient
+    from mypy_boto3_sns import SNSClient
+    from mypy_boto3_sqs import SQSClient
     from mypy_boto3_ssm import SSMClient
     from mypy_boto3_stepfunctions import SFNClient
     from mypy_boto3_sts import STSClient
@@ -109,6 +111,18 @@ def sagemaker() -> "SageMakerClient":
 def functions() -> "LambdaClient":
     """Lambda."""
     return session().client("lambda", config=_CONFIG)
+
+
+@cache
+def sqs() -> "SQSClient":
+    """SQS."""
+    return session().client("sqs", config=_CONFIG)
+
+
+@cache
+def sns() -> "SNSClient":
+    """SNS."""
+    return session().client("sns", config=_CONFIG)
 
 
 def code_of(error: ClientError) -> str:

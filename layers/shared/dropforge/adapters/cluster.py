@@ -118,6 +118,11 @@ def list_jobs(connection: Connection, namespace: str, selector: str) -> Iterator
     yield from _pages(connection, JOBS.format(namespace=namespace), selector)
 
 
+def list_all_jobs(connection: Connection, selector: str) -> Iterator[dict[str, Any]]:
+    """Yield the Jobs of all namespaces that a label selector matches, in pages of 500."""
+    yield from _pages(connection, "/apis/batch/v1/jobs", selector)
+
+
 def list_workloads(connection: Connection, namespace: str) -> Iterator[dict[str, Any]]:
     """Yield Kueue's Workloads of a namespace, in pages of 500."""
     yield from _pages(connection, f"/apis/kueue.x-k8s.io/v1beta1/namespaces/{namespace}/workloads", "")
@@ -140,11 +145,12 @@ def pods(connection: Connection, namespace: str, selector: str) -> list[dict[str
     return list(_pages(connection, PODS.format(namespace=namespace), selector))
 
 
-def log(connection: Connection, namespace: str, pod: str, lines: int) -> list[str]:
-    """Return the last `lines` lines of a pod's log; none when the pod is gone or has not started."""
+def log(connection: Connection, namespace: str, pod: str, lines: int, *, timed: bool = False) -> list[str]:
+    """Return the last `lines` lines of a pod's log; none when the pod is gone or has not started. `timed` lines start with their time."""
     path = PODS.format(namespace=namespace) + f"/{pod}/log"
+    query = [("tailLines", str(lines)), *([("timestamps", "true")] if timed else [])]
     try:
-        text = _raw(connection, "GET", path, [("tailLines", str(lines))])
+        text = _raw(connection, "GET", path, query)
     except ApiException as error:
         if error.status in (400, 404):
             return []

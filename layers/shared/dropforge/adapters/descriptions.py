@@ -1,16 +1,14 @@
 """Describing a drop: the ledger's rows beside what Step Functions recorded. Nothing is copied, so nothing can disagree for long."""
 
 import json
-import re
 from datetime import datetime
 
-from dropforge.adapters import ledger, machine
+from dropforge.adapters import machine, references, timeline, waits
 from dropforge.domain.failures import Failure, read_cause
 from dropforge.domain.journeys import Journey, Moment, lay_out
 from dropforge.domain.runs import Arrival, Run
 from dropforge.errors import NotFound
 
-_UPLOAD = re.compile(r"^(?:.*-)?([0-9a-f]{16})(?:-\d+)?$")
 _FAILED = ("FAILED", "TIMED_OUT", "ABORTED")
 _STATUS = {
     "succeeded": "SUCCEEDED",
@@ -19,13 +17,14 @@ _STATUS = {
     "rejected": "FAILED",
     "cancelled": "ABORTED",
 }
+ENTRIES = 60  # the newest lines of a timeline
 LOG_BYTES = 24_000  # of a failure's log lines, as JSON: the answer must stay below the limit of a result
 _ENDED = ("ExecutionFailed", "ExecutionAborted", "ExecutionTimedOut")
 
 
 def describe(reference: str) -> Journey:
     """Return where a run, an upload or an execution is. Raises NotFound (RunNotFound)."""
-    run, arrival = _find(reference)
+    run, arrival = references.find(reference)
     execution = _execution(reference, run, arrival)
     described = machine.describe(execution) or {}
     if not described and arrival is None and run is None:
@@ -39,10 +38,11 @@ def describe(reference: str) -> Journey:
         status=status,
         arrival=arrival and arrival.model_copy(update={"failure": None}),
         run=run and run.model_copy(update={"failure": None}),
-        progress=ledger.progress(run.id) if run else None,
+        progress=waits.progress(run.id) if run else None,
         stages=lay_out(_moments(arn)),
         result=json.loads(str(described["output"])) if "output" in described else None,
         failure=found and found.shortened(LOG_BYTES),
+        timeline=timeline.read(run.id if run else None, arrival.upload if arrival else None)[-ENTRIES:],
     )
 
 
@@ -68,15 +68,6 @@ def _recorded(execution: str, run: Run | None, arrival: Arrival | None) -> Failu
 
 def _cause(described: dict[str, object]) -> Failure:
     return read_cause(str(described.get("error", described["status"])), str(described.get("cause", "")))
-
-
-def _find(reference: str) -> tuple[Run | None, Arrival | None]:
-    run = ledger.run(reference)
-    if run is not None:
-        return run, ledger.arrival(run.upload)
-    match = _UPLOAD.match(reference)
-    arrival = ledger.arrival_by_id(match[1]) if match else None
-    return (ledger.run(arrival.run_id) if arrival is not None and arrival.run_id else None), arrival
 
 
 def _moments(arn: str) -> list[Moment]:

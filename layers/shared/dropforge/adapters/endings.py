@@ -1,16 +1,17 @@
-"""How an execution ended without a model, and what of it must not stay behind."""
+"""How an execution ended without a model, and what of it must not stay behind.
 
-from typing import NamedTuple
+An ending is read from an event or, when the event was lost, from Step Functions itself: both give the same value.
+"""
+
+from typing import Literal, NamedTuple
 
 from pydantic import ValidationError
 
-from dropforge import naming
-from dropforge.adapters import arrivals, clock, cluster, filesystem, ledger, machine, parameters
-from dropforge.domain.events import ExecutionDetail
+from dropforge.adapters import arrivals, bus, clock, ledger, machine, teardown, timeline
+from dropforge.domain.events import ExecutionDetail, RunCancelled, RunFailed
 from dropforge.domain.failures import Failure, failure, read_cause
-from dropforge.domain.runs import Arrival, Run
+from dropforge.domain.runs import CANCELLED, OVER, Arrival, Run
 from dropforge.domain.uploads import Drop
-from dropforge.domain.waiting import selector
 
 
 class Ending(NamedTuple):
@@ -22,18 +23,42 @@ class Ending(NamedTuple):
     run: Run | None
     arrival: Arrival | None
 
+    @property
+    def cancelled(self) -> bool:
+        """Whether somebody wanted it to end."""
+        return self.failure.code == CANCELLED
+
 
 def read(detail: ExecutionDetail) -> Ending:
     """Return how an execution ended, from its event and, for what the event leaves out, from Step Functions."""
     described = machine.describe(detail.name) if detail.input is None or detail.cause is None else {}
     text = detail.input or str((described or {}).get("input", "{}"))
-    arrival = _arrival(text)
-    run = ledger.run_of(detail.name)
-    held = run if run is not None and run.execution == detail.name else None
     error = detail.error or str((described or {}).get("error", detail.status))
     cause = detail.cause or str((described or {}).get("cause", ""))
+    return _ending(detail.name, text, _failure(detail.status, error, cause))
+
+
+def read_late(execution: str) -> Ending | None:
+    """Return how an execution ended, from Step Functions alone; None while it runs, or when it succeeded."""
+    described = machine.describe(execution)
+    if described is None:
+        gone = failure("ExecutionGone", f"Step Functions knows no execution `{execution}`.", {"execution": execution})
+        return _ending(execution, "{}", gone)
+    status = str(described["status"])
+    if status in ("RUNNING", "SUCCEEDED"):
+        return None
+    error, cause = str(described.get("error", status)), str(described.get("cause", ""))
+    return _ending(execution, str(described.get("input", "{}")), _failure(status, error, cause))
+
+
+def _ending(execution: str, text: str, found: Failure) -> Ending:
+    arrival = _arrival(text)
+    run = ledger.run_of(execution)
+    held = run if run is not None and run.execution == execution else None
+    if held is not None and held.cancellation is not None:
+        found = held.cancellation.failure()
     project = held.project if held else arrival.project if arrival else ""
-    return Ending(project, detail.name, _failure(detail.status, error, cause), held, arrival)
+    return Ending(project, execution, found, held, arrival)
 
 
 def _arrival(text: str) -> Arrival | None:
@@ -44,42 +69,75 @@ def _arrival(text: str) -> Arrival | None:
 
 
 def _failure(status: str, error: str, cause: str) -> Failure:
-    if status == "ABORTED":
-        return failure("ExecutionAborted", cause or "The execution was stopped by hand.")
-    return read_cause("States.Timeout" if status == "TIMED_OUT" else error, cause)
+    if status != "ABORTED":
+        return read_cause("States.Timeout" if status == "TIMED_OUT" else error, cause)
+    if error == CANCELLED:
+        return read_cause(error, cause)
+    return failure("ExecutionAborted", cause or "The execution was stopped by hand.")
 
 
 def is_news(ending: Ending) -> bool:
     """Whether there is still something to record or to tear down. A lease that is still there says that an earlier try did not finish."""
     run, arrival = ending.run, ending.arrival
     if run is not None:
-        return run.status == "running" or (run.status == "failed" and ledger.lease(run) is not None)
+        return run.status == "running" or (run.status != "succeeded" and ledger.lease(run) is not None)
     if arrival is None:
         return True
-    return arrival.execution == ending.execution and arrival.status not in (*ledger.ENDED, "joined")
+    return arrival.execution == ending.execution and arrival.status not in (*OVER, "joined")
 
 
-def record(ending: Ending) -> None:
-    """Write the terminal status of the run's attempt, or of the upload when no run was known."""
-    if ending.run is not None:
-        ended = ending.run.model_copy(update={"status": "failed", "failure": ending.failure, "ended_at": clock.stamp()})
-        ledger.end(ended)
-        arrivals.finish(ended, "failed", ending.failure)
+def finish(ending: Ending) -> None:
+    """Record an ending, tell it and leave nothing behind.
+
+    A failure is recorded and told first: a cluster that cannot be reached, perhaps its very reason, must not keep the news from anybody.
+    A cancelled run ends only when a read has found nothing left of it. The lease goes last: while it stands, the sweep comes back.
+    """
+    run = ending.run
+    if run is None:
+        _record_upload(ending)
+        _tell(ending)
+    elif ending.cancelled:
+        teardown.clear(run)
+        _record_run(ending, run, "cancelled")
+        _tell(ending)
+        ledger.release_lease(run)
+    elif _record_run(ending, run, "failed"):
+        _tell(ending)
+        teardown.clear(run)
+        ledger.release_lease(run)
+
+
+def _tell(ending: Ending) -> None:
+    run = ending.run
+    told = {
+        "project": ending.project,
+        "run_id": run.id if run else "",
+        "attempt": run.attempt if run else 0,
+        "execution": ending.execution,
+        "failure": ending.failure,
+    }
+    announcement = (RunCancelled if ending.cancelled else RunFailed).model_validate(told)
+    actor = str(ending.failure.evidence.get("by", "")) if ending.cancelled else ""
+    if run is not None:
+        timeline.tell_of_run(run.id, announcement, actor)
     elif ending.arrival is not None:
-        update = {"status": "failed", "failure": ending.failure, "at": clock.stamp()}
-        ledger.record_arrival(ending.arrival.model_copy(update=update))
+        timeline.tell_of_upload(ending.arrival.upload, announcement, actor)
+    else:
+        bus.announce(announcement)
 
 
-def tear_down(run: Run) -> None:
-    """Delete what an attempt has on its cluster and file system, read it gone, and give the lease back. Raises NotReady until then."""
-    target = parameters.cluster(run.cluster)
-    connection = cluster.connect(target, "writer")
-    namespace, mine = naming.namespace(run.team), selector(run.id, run.attempt)
-    for wait in ledger.waits(run.cluster):
-        if (wait.run_id, wait.attempt) == (run.id, run.attempt):
-            if wait.kind == "file-system-task" and wait.reference:
-                filesystem.cancel(wait.reference)
-            ledger.end_wait(wait)
-    cluster.delete_jobs(connection, namespace, mine)
-    cluster.wait_gone(connection, namespace, mine, seconds=40)
-    ledger.release_lease(run)
+def _record_run(ending: Ending, run: Run, status: Literal["failed", "cancelled"]) -> bool:
+    """Write an attempt's end and what became of its upload. Returns False when its model was recorded in the meantime."""
+    end = {"status": status, "failure": ending.failure, "ended_at": clock.stamp()}
+    if not ledger.end(run.model_copy(update=end)):
+        now = ledger.run(run.id)
+        if now is not None and (now.status, now.attempt) == ("succeeded", run.attempt):
+            return False
+    arrivals.advance(run.upload, ending.execution, status, run.id, ending.failure)
+    return True
+
+
+def _record_upload(ending: Ending) -> None:
+    if ending.arrival is not None:
+        status: Literal["failed", "cancelled"] = "cancelled" if ending.cancelled else "failed"
+        arrivals.advance(ending.arrival.upload, ending.execution, status, None, ending.failure)

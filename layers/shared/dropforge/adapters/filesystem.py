@@ -13,9 +13,12 @@ from dropforge.adapters import aws
 from dropforge.errors import NotReady
 
 if TYPE_CHECKING:
-    from mypy_boto3_fsx.type_defs import DataRepositoryTaskTypeDef
+    from collections.abc import Iterator
+
+    from mypy_boto3_fsx.type_defs import DataRepositoryTaskFilterTypeDef, DataRepositoryTaskTypeDef
 
 Phase = Literal["running", "succeeded", "failed"]
+WAIT_TAG = "dropforge:wait"
 PAGE = 50  # ids in one question
 _ENDED: dict[str, Phase] = {"SUCCEEDED": "succeeded", "FAILED": "failed", "CANCELED": "failed"}
 
@@ -53,6 +56,7 @@ def _start(
             Paths=paths,
             Report={"Enabled": False},
             ClientRequestToken=hashlib.sha256(token.encode()).hexdigest()[:40],
+            Tags=[{"Key": WAIT_TAG, "Value": token}],
         )
     except ClientError as error:
         if aws.code_of(error) == "DataRepositoryTaskExecuting":
@@ -90,6 +94,27 @@ def _state(task: "DataRepositoryTaskTypeDef") -> TaskState:
         failed=status.get("FailedCount", 0),
         message=task.get("FailureDetails", {}).get("Message", ""),
     )
+
+
+def find_tasks(file_system: str, tokens: set[str]) -> list[str]:
+    """Return the tasks of a file system that have not ended and were started with one of `tokens`, whoever knows their ids."""
+    return [
+        task["TaskId"]
+        for task in _unfinished(file_system)
+        if any(tag["Key"] == WAIT_TAG and tag["Value"] in tokens for tag in task.get("Tags", []))
+    ]
+
+
+def _unfinished(file_system: str) -> "Iterator[DataRepositoryTaskTypeDef]":
+    filters: list[DataRepositoryTaskFilterTypeDef] = [
+        {"Name": "file-system-id", "Values": [file_system]},
+        {"Name": "task-lifecycle", "Values": ["PENDING", "EXECUTING"]},
+    ]
+    page = aws.fsx().describe_data_repository_tasks(Filters=filters)
+    yield from page["DataRepositoryTasks"]
+    while "NextToken" in page:
+        page = aws.fsx().describe_data_repository_tasks(Filters=filters, NextToken=page["NextToken"])
+        yield from page["DataRepositoryTasks"]
 
 
 def cancel(task_id: str) -> None:

@@ -2,24 +2,26 @@
 
 UPLOAD#<upload id>   UPLOAD              what became of an upload
 DATASET#<id>         DATASET             an immutable dataset version
+LATEST#<project>     <dataset>           the newest believed upload of a dataset
 RUN#<run id>         RUN                 the run with its newest attempt
 IDENTITY#<digest>    IDENTITY            the run id of an identity: whoever is first names it
-EXECUTION#<name>     EXECUTION           which run an execution wants, written before it claims it
-RUN#<run id>         PROGRESS            what its current job does (written by the watcher alone)
-CLUSTER#<name>       WAIT#<name>         what runs wait for on a cluster and its file system
-CLUSTER#<name>       WATCH               who watches the cluster at the moment
-WATCHED              CLUSTER#<name>      the clusters that have ever had a wait
-LEASE                <run id>#<attempt>  what may cost money until when
+EXECUTION#<name>     EXECUTION           which run an execution holds, written with its claim
+UPLOAD#, RUN#        ENTRY#<key>         the timeline
+OPEN                 UPLOAD#<upload id>  uploads that are neither a run yet nor over
+LEASE                <run id>#<attempt>  attempts that may cost money, until a read has found nothing left of them
+
+What runs wait for is in waits.py.
 """
 
+from collections.abc import Iterator
+
 from dropforge.adapters import table
-from dropforge.adapters.table import ABSENT, Condition
+from dropforge.adapters.table import ABSENT, Change, Condition
 from dropforge.domain.datasets import Dataset
-from dropforge.domain.runs import Arrival, Lease, Progress, Run, Wait
+from dropforge.domain.runs import OPEN, OVER, Arrival, Cancellation, Lease, Run
+from dropforge.domain.timeline import Entry
 from dropforge.domain.uploads import Upload
 from dropforge.domain.values import Value
-
-ENDED = ("rejected", "failed", "succeeded")  # of an upload
 
 
 class Name(Value):
@@ -28,34 +30,56 @@ class Name(Value):
     name: str
 
 
-class Watch(Value):
-    """Who watches a cluster, until when (seconds since 1970)."""
-
-    owner: str
-    until: int
-
-
 def bind_upload(arrival: Arrival) -> Arrival:
     """Bind an upload to its first execution; a second arrival gets what the first one wrote."""
-    key = f"UPLOAD#{arrival.upload.id}"
-    columns: table.Columns = {"execution": arrival.execution, "status": arrival.status}
-    if table.put(key, "UPLOAD", arrival, columns, ABSENT):
+    if table.change(_arrival(arrival, ABSENT), _open(arrival)):
         return arrival
-    return table.get(key, "UPLOAD", Arrival) or arrival
+    return arrival_by_id(arrival.upload.id) or arrival
 
 
-def record_arrival(arrival: Arrival) -> None:
-    """Write what became of an upload. Only the execution that it is bound to writes, and an end is never taken back."""
-    columns: table.Columns = {"execution": arrival.execution, "status": arrival.status}
+def bind_again(arrival: Arrival, before: Arrival) -> bool:
+    """Bind an upload that is over to its next execution. Returns False when it is not over any more, or was bound again meanwhile."""
+    when = Condition(
+        f"execution = :before AND #status IN ({_listed(OVER)})",
+        {"before": before.execution, **{status: status for status in OVER}},
+        {"#status": "status"},
+    )
+    return table.change(_arrival(arrival, when), _open(arrival))
+
+
+def record_arrival(arrival: Arrival) -> bool:
+    """Write what became of an upload. Only the execution that it is bound to writes, and an end is never taken back.
+
+    Returns False when it was not written.
+    """
     mine = "attribute_not_exists(pk) OR (execution = :execution{})"
     values: table.Columns = {"execution": arrival.execution}
-    if arrival.status in ENDED:
+    if arrival.status in OVER:
         when = Condition(mine.format(""), values)
     else:
-        values |= {status: status for status in ENDED}
-        listed = ", ".join(f":{status}" for status in ENDED)
-        when = Condition(mine.format(f" AND NOT #status IN ({listed})"), values, {"#status": "status"})
-    table.put(f"UPLOAD#{arrival.upload.id}", "UPLOAD", arrival, columns, when)
+        values |= {status: status for status in OVER}
+        when = Condition(mine.format(f" AND NOT #status IN ({_listed(OVER)})"), values, {"#status": "status"})
+    return table.change(_arrival(arrival, when), _open(arrival))
+
+
+def _arrival(arrival: Arrival, when: Condition) -> Change:
+    columns: table.Columns = {"execution": arrival.execution, "status": arrival.status}
+    return Change(f"UPLOAD#{arrival.upload.id}", "UPLOAD", arrival, columns, when)
+
+
+def _open(arrival: Arrival) -> Change:
+    """The upload's place among what is open: there while nothing else stands for it, gone afterwards."""
+    row = arrival if arrival.status in OPEN else None
+    return Change("OPEN", f"UPLOAD#{arrival.upload.id}", row)
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    return ", ".join(f":{name}" for name in names)
+
+
+def open_arrivals() -> Iterator[Arrival]:
+    """Yield the uploads that are neither a run yet nor over."""
+    return table.query("OPEN", "UPLOAD#", Arrival)
 
 
 def arrival(upload: Upload) -> Arrival | None:
@@ -73,6 +97,17 @@ def record_dataset(dataset: Dataset) -> None:
     table.put(f"DATASET#{dataset.id}", "DATASET", dataset, {"digest": dataset.digest}, ABSENT)
 
 
+def record_latest(arrival: Arrival) -> None:
+    """Record an upload as the newest of its dataset that was believed, unless a later one is."""
+    when = Condition("attribute_not_exists(pk) OR #at <= :at", {"at": arrival.at}, {"#at": "at"})
+    table.put(f"LATEST#{arrival.project}", arrival.dataset, arrival, {"at": arrival.at}, when)
+
+
+def latest(project: str, dataset: str) -> Arrival | None:
+    """Return the newest upload of a dataset that was believed."""
+    return table.get(f"LATEST#{project}", dataset, Arrival)
+
+
 def run(run_id: str) -> Run | None:
     """Return a run with its newest attempt."""
     return table.get(f"RUN#{run_id}", "RUN", Run)
@@ -86,111 +121,90 @@ def run_id_of(identity: str, wanted: str) -> str:
     return named.name if named is not None else wanted
 
 
-def name_execution(run: Run) -> None:
-    """Write which run an execution wants, before it claims it: however the execution ends, its run can be found."""
-    table.put(f"EXECUTION#{run.execution}", "EXECUTION", Name(name=run.id))
-
-
 def run_of(execution: str) -> Run | None:
-    """Return the run that an execution wanted, if it came that far."""
+    """Return the run whose attempt an execution has claimed, if it came that far."""
     named = table.get(f"EXECUTION#{execution}", "EXECUTION", Name)
     return run(named.name) if named is not None else None
 
 
-def claim(run: Run) -> bool:
-    """Write a run's first attempt. Returns False when somebody else was first."""
-    return table.put(f"RUN#{run.id}", "RUN", run, _columns(run), ABSENT)
+def claim(run: Run, lease: Lease) -> bool:
+    """Write a run's first attempt with its lease. Returns False when somebody else was first."""
+    return _claim(run, lease, ABSENT)
 
 
-def claim_next(run: Run) -> bool:
+def claim_next(run: Run, lease: Lease) -> bool:
     """Write a run's next attempt over an ended one. Returns False when the attempt before it is not the newest or has not failed."""
     when = Condition(
         "attempt = :before AND #status IN (:failed, :cancelled)",
         {"before": run.attempt - 1, "failed": "failed", "cancelled": "cancelled"},
         {"#status": "status"},
     )
-    return table.put(f"RUN#{run.id}", "RUN", run, _columns(run), when)
+    return _claim(run, lease, when)
+
+
+def _claim(run: Run, lease: Lease, when: Condition) -> bool:
+    named = Change(f"EXECUTION#{run.execution}", "EXECUTION", Name(name=run.id))
+    return table.change(_run(run, when), Change("LEASE", _attempt(run), lease), named)
+
+
+def _run(run: Run, when: Condition) -> Change:
+    columns: table.Columns = {"attempt": run.attempt, "status": run.status, "execution": run.execution}
+    if run.cancellation is not None:
+        columns["cancelled_at"] = run.cancellation.at
+    return Change(f"RUN#{run.id}", "RUN", run, columns, when)
+
+
+def _attempt(run: Run) -> str:
+    return f"{run.id}#{run.attempt}"
 
 
 def end(run: Run) -> bool:
-    """Write an attempt's terminal status. Returns False when it has one already, or is not the newest attempt."""
-    when = Condition(
-        "attempt = :attempt AND execution = :execution AND #status = :running",
+    """Write an attempt's terminal status. Returns False when it has one already, or is not the newest attempt.
+
+    A run that somebody has cancelled cannot succeed any more.
+    """
+    wanted = " AND attribute_not_exists(cancelled_at)" if run.status == "succeeded" else ""
+    return table.change(_run(run, _still_running(run, wanted)))
+
+
+def cancel(run: Run, cancellation: Cancellation) -> bool:
+    """Write that somebody wants an attempt to stop. Returns False when it is over already."""
+    return table.change(_run(run.model_copy(update={"cancellation": cancellation}), _still_running(run)))
+
+
+def _still_running(run: Run, more: str = "") -> Condition:
+    return Condition(
+        f"attempt = :attempt AND execution = :execution AND #status = :running{more}",
         {"attempt": run.attempt, "execution": run.execution, "running": "running"},
         {"#status": "status"},
     )
-    return table.put(f"RUN#{run.id}", "RUN", run, _columns(run), when)
-
-
-def _columns(run: Run) -> table.Columns:
-    return {"attempt": run.attempt, "status": run.status, "execution": run.execution}
-
-
-def write_lease(run: Run, lease: Lease) -> None:
-    """Write what an attempt may cost, before it can cost anything."""
-    table.put("LEASE", f"{run.id}#{run.attempt}", lease)
 
 
 def release_lease(run: Run) -> None:
     """Give a lease back; what it paid for has been read as gone or finished."""
-    table.delete("LEASE", f"{run.id}#{run.attempt}")
+    table.delete("LEASE", _attempt(run))
 
 
 def lease(run: Run) -> Lease | None:
     """Return an attempt's lease."""
-    return table.get("LEASE", f"{run.id}#{run.attempt}", Lease)
+    return lease_of(run.id, run.attempt)
 
 
-def add_wait(wait: Wait) -> None:
-    """Write what a state waits for, before it is asked for. Entering the state again replaces the token."""
-    table.put(f"CLUSTER#{wait.cluster}", f"WAIT#{wait.name}", wait, {"token": wait.token})
-    table.put("WATCHED", f"CLUSTER#{wait.cluster}", Name(name=wait.cluster))
+def lease_of(run_id: str, attempt: int) -> Lease | None:
+    """Return the lease of an attempt by its number."""
+    return table.get("LEASE", f"{run_id}#{attempt}", Lease)
 
 
-def update_wait(wait: Wait) -> bool:
-    """Write a wait's new phase. Returns False when its token has been replaced or it is over."""
-    return table.put(
-        f"CLUSTER#{wait.cluster}",
-        f"WAIT#{wait.name}",
-        wait,
-        {"token": wait.token},
-        Condition("#token = :token", {"token": wait.token}, {"#token": "token"}),
-    )
+def leases() -> Iterator[Lease]:
+    """Yield the leases of all attempts that may still cost money."""
+    return table.query("LEASE", "", Lease)
 
 
-def end_wait(wait: Wait) -> None:
-    """Remove a wait that has been answered; a newer token stays."""
-    same = Condition("attribute_not_exists(pk) OR #token = :token", {"token": wait.token}, {"#token": "token"})
-    table.delete(f"CLUSTER#{wait.cluster}", f"WAIT#{wait.name}", same)
+def add_entry(timeline: str, entry: Entry) -> None:
+    """Write a line of a timeline, once: a line that says the same is there already."""
+    table.put(timeline, f"ENTRY#{entry.key}", entry, None, ABSENT)
 
 
-def waits(cluster: str) -> list[Wait]:
-    """Return everything that runs wait for on a cluster."""
-    return list(table.query(f"CLUSTER#{cluster}", "WAIT#", Wait))
-
-
-def watched_clusters() -> list[str]:
-    """Return the clusters that have ever had a wait."""
-    return [row.name for row in table.query("WATCHED", "CLUSTER#", Name)]
-
-
-def begin_watch(cluster: str, owner: str, now: int, seconds: int) -> bool:
-    """Take the watch of a cluster for `seconds`. Returns False while somebody else has it."""
-    watch = Watch(owner=owner, until=now + seconds)
-    when = Condition("attribute_not_exists(pk) OR ends_at < :now", {"now": now})
-    return table.put(f"CLUSTER#{cluster}", "WATCH", watch, {"ends_at": watch.until, "watcher": owner}, when)
-
-
-def end_watch(cluster: str, owner: str) -> None:
-    """Give the watch of a cluster back."""
-    table.delete(f"CLUSTER#{cluster}", "WATCH", Condition("watcher = :watcher", {"watcher": owner}))
-
-
-def record_progress(run_id: str, progress: Progress) -> None:
-    """Write what a run's current job does."""
-    table.put(f"RUN#{run_id}", "PROGRESS", progress)
-
-
-def progress(run_id: str) -> Progress | None:
-    """Return what a run's current job does."""
-    return table.get(f"RUN#{run_id}", "PROGRESS", Progress)
+def entries(timeline: str) -> list[Entry]:
+    """Return the lines of a timeline."""
+    return list(table.query(timeline, "ENTRY#", Entry))

@@ -25,6 +25,21 @@ def start(name: str, drop: Drop) -> bool:
     return True
 
 
+def stop(execution: str, why: Failure) -> None:
+    """Stop an execution; `why` is what its end will say. One that is over already, or not there, is left as it is."""
+    arn = execution_arn(execution)
+    try:
+        aws.stepfunctions().stop_execution(executionArn=arn, error=why.code, cause=_fitting(why))
+    except ClientError as error:
+        if aws.code_of(error) != "ExecutionDoesNotExist":
+            raise
+
+
+def execution_arn(execution: str) -> str:
+    """Return the ARN of an execution of `dataset_to_model`."""
+    return settings.machine_arn().replace(":stateMachine:", ":execution:") + f":{execution}"
+
+
 def succeed(token: str, result: str) -> bool:
     """Answer a task token with a JSON document. Returns False when nobody waits for it any more."""
     try:
@@ -60,9 +75,8 @@ def _still_waiting(error: ClientError) -> bool:
 
 def describe(execution: str) -> dict[str, object] | None:
     """Return DescribeExecution's answer for an execution name, or None."""
-    arn = settings.machine_arn().replace(":stateMachine:", ":execution:") + f":{execution}"
     try:
-        return dict(aws.stepfunctions().describe_execution(executionArn=arn))
+        return dict(aws.stepfunctions().describe_execution(executionArn=execution_arn(execution)))
     except ClientError as error:
         if aws.code_of(error) == "ExecutionDoesNotExist":
             return None

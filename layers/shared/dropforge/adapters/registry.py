@@ -1,12 +1,18 @@
 """SageMaker's model registry: one group per project and dataset, one package per run's attempt."""
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
 from dropforge import naming
 from dropforge.adapters import aws
-from dropforge.domain.models import Package
+from dropforge.domain.models import Package, token
+from dropforge.domain.runs import Run
+
+if TYPE_CHECKING:
+    from mypy_boto3_sagemaker.type_defs import ModelPackageSummaryTypeDef
 
 
 def ensure_group(project: str, dataset: str) -> str:
@@ -49,23 +55,42 @@ def register(group: str, package: Package) -> str:
     return answer["ModelPackageArn"]
 
 
-def find(group: str, token: str, since: str) -> str | None:
+def reject(arn: str, why: str) -> None:
+    """Mark a package as one that nobody may use."""
+    aws.sagemaker().update_model_package(
+        ModelPackageArn=arn, ModelApprovalStatus="Rejected", ApprovalDescription=why[:1024]
+    )
+
+
+def find_of_run(run: Run) -> str | None:
     """Return the ARN of the package that a run's attempt has registered, or None.
 
     The registry forgets client tokens after a while; the run's own mark in the package's properties does not fade. Only packages made after
-    `since`, the attempt's start, are looked at (with an hour for clocks that differ), so the look does not grow with the group.
+    the attempt's start are looked at (with an hour for clocks that differ), so the look does not grow with the group.
     """
+    try:
+        found = [package["ModelPackageArn"] for package in _since(run)]
+    except ClientError as error:
+        if "does not exist" in str(error).lower():
+            return None
+        raise
+    return next((arn for arn in found if _mark(arn) == token(run)), None)
+
+
+def _since(run: Run) -> "Iterator[ModelPackageSummaryTypeDef]":
     pages = (
         aws.sagemaker()
         .get_paginator("list_model_packages")
-        .paginate(ModelPackageGroupName=group, CreationTimeAfter=datetime.fromisoformat(since) - timedelta(hours=1))
+        .paginate(
+            ModelPackageGroupName=naming.model_group(run.project, run.dataset),
+            CreationTimeAfter=datetime.fromisoformat(run.started_at) - timedelta(hours=1),
+        )
     )
     for page in pages:
-        for summary in page["ModelPackageSummaryList"]:
-            arn = summary["ModelPackageArn"]
-            properties = (
-                aws.sagemaker().describe_model_package(ModelPackageName=arn).get("CustomerMetadataProperties", {})
-            )
-            if properties.get("token") == token:
-                return arn
-    return None
+        yield from page["ModelPackageSummaryList"]
+
+
+def _mark(arn: str) -> str | None:
+    return (
+        aws.sagemaker().describe_model_package(ModelPackageName=arn).get("CustomerMetadataProperties", {}).get("token")
+    )

@@ -38,6 +38,30 @@ def machine_arn() -> str:
 
 
 @cache
+def datasets_bucket() -> str:
+    """The bucket that uploads arrive in."""
+    return os.environ["DATASETS_BUCKET"]
+
+
+@cache
+def dead_letters() -> str:
+    """The URL of the queue of events that nobody could work on."""
+    return os.environ["DEAD_LETTERS"]
+
+
+@cache
+def sweep_after_seconds() -> int:
+    """How old something must be before the sweep takes it for lost."""
+    return int(os.environ.get("SWEEP_AFTER_SECONDS", "300"))
+
+
+@cache
+def function_name() -> str:
+    """The deployed name of this function, as Lambda gives it."""
+    return os.environ.get("AWS_LAMBDA_FUNCTION_NAME", "dropforge")
+
+
+@cache
 def default_run() -> RunBlock:
     """The deployment's defaults below every run request."""
     parsed: RunBlock = json.loads(os.environ.get("DEFAULT_RUN") or "{}")

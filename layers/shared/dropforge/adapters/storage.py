@@ -3,15 +3,21 @@
 import json
 from collections.abc import Iterator
 from contextlib import closing
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
 from dropforge.adapters import aws
+from dropforge.adapters.marks import Marker
 from dropforge.domain.datasets import File
 from dropforge.domain.uploads import Upload
 from dropforge.errors import NotFound
 
+if TYPE_CHECKING:
+    from mypy_boto3_s3.type_defs import ObjectVersionTypeDef
+
 BLOCK = 64 * 1024
+PAGES = 10  # of 1,000 versions: what one sweep looks at
 _GONE = frozenset({"404", "NoSuchKey", "NoSuchVersion", "NotFound", "405", "MethodNotAllowed"})
 
 
@@ -68,6 +74,21 @@ def sizes(bucket: str, prefix: str) -> dict[str, int]:
     """Return the bytes of every object below a prefix, by path relative to it."""
     pages = aws.s3().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
     return {entry["Key"].removeprefix(prefix): entry["Size"] for page in pages for entry in page.get("Contents", [])}
+
+
+def next_slice(bucket: str, prefix: str, marker: Marker) -> "tuple[list[ObjectVersionTypeDef], Marker]":
+    """Return at most 10,000 object versions from a marker on, and the marker after them; an empty one after the last."""
+    found: list[ObjectVersionTypeDef] = []
+    for _ in range(PAGES):
+        place = {"KeyMarker": marker.key, "VersionIdMarker": marker.version_id} if marker.key else {}
+        if not marker.version_id:
+            place.pop("VersionIdMarker", None)
+        page = aws.s3().list_object_versions(Bucket=bucket, Prefix=prefix, **place)  # type: ignore[arg-type]
+        found += page.get("Versions", [])
+        if not page["IsTruncated"]:
+            return found, Marker()
+        marker = Marker(key=page["NextKeyMarker"], version_id=page.get("NextVersionIdMarker", ""))
+    return found, marker
 
 
 def write_json(bucket: str, key: str, document: object) -> str:

@@ -4,13 +4,14 @@ A row is `pk`, `sk`, a `body` (the value as JSON) and the few columns that condi
 """
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import ClientError
 
 from dropforge.adapters import aws, settings
 from dropforge.domain.values import Value
+from dropforge.errors import Unavailable
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
@@ -32,9 +33,47 @@ class Condition:
 ABSENT = Condition("attribute_not_exists(pk)")
 
 
+class Change(NamedTuple):
+    """One row of a transaction: written whole, or deleted when there is no value. `when` must hold for all of it to happen."""
+
+    pk: str
+    sk: str
+    value: Value | None = None
+    columns: Columns | None = None
+    when: Condition | None = None
+
+
+def change(*changes: Change) -> bool:
+    """Make several changes, all or none. Returns False when one of their conditions does not hold."""
+    items = [_transact_item(one) for one in changes]
+    try:
+        aws.dynamodb().transact_write_items(TransactItems=items)  # type: ignore[arg-type]
+    except ClientError as error:
+        if aws.code_of(error) != "TransactionCanceledException":
+            raise
+        _require_refusal(error)
+        return False
+    return True
+
+
+def _transact_item(one: Change) -> dict[str, object]:
+    target = {"TableName": settings.table(), **_conditions(one.when)}
+    if one.value is None:
+        return {"Delete": {**target, "Key": _serialise({"pk": one.pk, "sk": one.sk})}}
+    return {"Put": {**target, "Item": _item(one.pk, one.sk, one.value, one.columns)}}
+
+
+def _require_refusal(error: ClientError) -> None:
+    """Pass when a condition was the reason. Raises Unavailable for any other: a conflict with another transaction, or a throttle."""
+    reasons = {reason.get("Code") for reason in error.response.get("CancellationReasons", [])}
+    if "ConditionalCheckFailed" not in reasons:
+        why = f"The table refused a transaction: {', '.join(sorted(map(str, reasons - {'None'})))}."
+        raise Unavailable("AwsBusy", why) from error
+
+
 def put(pk: str, sk: str, value: Value, columns: Columns | None = None, when: Condition | None = None) -> bool:
     """Write a row whole. Returns False when `when` does not hold."""
-    item = _serialise({"pk": pk, "sk": sk, "body": value.model_dump_json(), **(columns or {})})
+    item = _item(pk, sk, value, columns)
     try:
         aws.dynamodb().put_item(TableName=settings.table(), Item=item, **_conditions(when))  # type: ignore[arg-type]
     except ClientError as error:
@@ -53,20 +92,32 @@ def get(pk: str, sk: str, kind: type[Row]) -> Row | None:
 
 
 def query(pk: str, prefix: str, kind: type[Row]) -> Iterator[Row]:
-    """Yield the rows of a partition whose sort key starts with `prefix`, in order (consistent read)."""
+    """Yield the rows of a partition whose sort key starts with `prefix` (all with an empty one), in order (consistent read)."""
+    for item in _items(pk, prefix, {}):
+        yield kind.model_validate_json(str(_READ.deserialize(item["body"])))
+
+
+def holds(pk: str, prefix: str) -> bool:
+    """Whether a partition has a row whose sort key starts with `prefix` (consistent read of one row)."""
+    return next(_items(pk, prefix, {"MaxItems": 1, "PageSize": 1}), None) is not None
+
+
+def _items(pk: str, prefix: str, paging: dict[str, int]) -> "Iterator[dict[str, AttributeValueTypeDef]]":
+    starts = " AND begins_with(sk, :prefix)" if prefix else ""
+    values: Columns = {":pk": pk, ":prefix": prefix} if prefix else {":pk": pk}
     pages = (
         aws.dynamodb()
         .get_paginator("query")
         .paginate(
             TableName=settings.table(),
-            KeyConditionExpression="pk = :pk AND begins_with(sk, :prefix)",
-            ExpressionAttributeValues=_serialise({":pk": pk, ":prefix": prefix}),
+            KeyConditionExpression=f"pk = :pk{starts}",
+            ExpressionAttributeValues=_serialise(values),
             ConsistentRead=True,
+            PaginationConfig=paging,  # type: ignore[arg-type]
         )
     )
     for page in pages:
-        for item in page["Items"]:
-            yield kind.model_validate_json(str(_READ.deserialize(item["body"])))
+        yield from page["Items"]
 
 
 def delete(pk: str, sk: str, when: Condition | None = None) -> bool:
@@ -79,6 +130,10 @@ def delete(pk: str, sk: str, when: Condition | None = None) -> bool:
             return False
         raise
     return True
+
+
+def _item(pk: str, sk: str, value: Value, columns: Columns | None) -> "dict[str, AttributeValueTypeDef]":
+    return _serialise({"pk": pk, "sk": sk, "body": value.model_dump_json(), **(columns or {})})
 
 
 def _conditions(when: Condition | None) -> dict[str, object]:

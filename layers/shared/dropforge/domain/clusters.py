@@ -6,11 +6,12 @@ from dropforge.domain.values import Slug, Value
 
 
 class Project(Value):
-    """Who owns datasets, runs and models, who pays, and where it runs."""
+    """Who owns datasets, runs and models, who pays, where it runs, and who may act on its runs (ARNs of IAM users and roles)."""
 
     name: Slug
     team: Slug
     cluster: Slug
+    members: tuple[str, ...] = ()
 
 
 class Cluster(Value):

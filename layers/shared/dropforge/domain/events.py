@@ -63,6 +63,38 @@ class RunStarted(Announcement):
     run_id: str
     attempt: int
     step: str
+    started_at: str = ""
+
+
+class RunProgressed(Announcement):
+    """A job of the run has come further."""
+
+    run_id: str
+    attempt: int
+    step: str
+    done: int
+    total: int | None = None
+    loss: float | None = None
+    rate: float | None = None
+
+
+class RunEvicted(Announcement):
+    """A job of the run was stopped by the queue and waits again; `reason` is Kueue's own text."""
+
+    run_id: str
+    attempt: int
+    step: str
+    reason: str
+    evicted_at: str = ""
+
+
+class RunCancelled(Announcement):
+    """Somebody stopped the run or the upload, and nothing of it is left. `run_id` is empty when no run was known yet."""
+
+    run_id: str
+    attempt: int
+    execution: str
+    failure: Failure
 
 
 class RunFailed(Announcement):
@@ -90,6 +122,23 @@ class ModelRegistered(Announcement):
     uri: str
     loss_before: float | None = None
     loss_after: float | None = None
+
+
+class LeaseExpired(Announcement):
+    """An attempt has held what costs money for longer than it said it would; it is stopped."""
+
+    run_id: str
+    attempt: int
+    expired_at: str
+    price_usd: float
+
+
+class DriftFound(Announcement):
+    """The sweep found that the ledger and reality disagree, and what it did about it."""
+
+    what: str
+    name: str
+    did: str
 
 
 class ExecutionDetail(Received):

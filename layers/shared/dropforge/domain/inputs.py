@@ -114,3 +114,35 @@ class Question(Value):
     """A run id, an upload id or an execution name."""
 
     reference: str
+
+
+class Cancelled(Value):
+    """What was stopped. It has ended once a read has found nothing left of it; `status` says when."""
+
+    run_id: str = ""
+    execution: str
+    attempt: int = 0
+    already_over: bool = False
+
+
+class Retried(Value):
+    """The execution that was started; empty `run_id` when no run was known yet."""
+
+    run_id: str = ""
+    execution: str
+
+
+class Sweep(Received):
+    """A tick of the sweep's schedule, or, with `cluster`, one cluster's share of it."""
+
+    cluster: str | None = None
+
+
+class Swept(Value):
+    """How many of each kind one sweep has mended."""
+
+    letters: int = 0
+    uploads: int = 0
+    starts: int = 0
+    runs: int = 0
+    jobs: int = 0

@@ -5,17 +5,15 @@ One batch/v1 Job per step, created suspended under Kueue's labels: quota, not we
 """
 
 import json
-import math
-import re
 from typing import Literal
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from dropforge import naming
 from dropforge.domain.datasets import Dataset
 from dropforge.domain.failures import Failure, failure
 from dropforge.domain.plans import Plan, PlannedStep, fill, model_folder
-from dropforge.domain.runs import Progress, Run
+from dropforge.domain.runs import Run
 from dropforge.domain.values import Received, Value
 
 KEEP_SECONDS = 24 * 3600  # a finished Job stays this long for people to look at; its logs are kept elsewhere
@@ -50,6 +48,7 @@ class JobState(Value):
     phase: Literal["queued", "running", "succeeded", "failed"]
     reason: str = ""
     message: str = ""
+    started_at: str = ""
 
 
 def render(plan: Plan, dataset: Dataset, run: Run, step: PlannedStep) -> dict[str, object]:
@@ -131,10 +130,14 @@ class _Condition(Received):
 class _Status(Received):
     conditions: tuple[_Condition, ...] = ()
     active: int = 0
+    started_at: str = Field(default="", alias="startTime")
 
 
 class _Metadata(Received):
     name: str
+    namespace: str = ""
+    labels: dict[str, str] = Field(default_factory=dict)
+    created_at: str = Field(default="", alias="creationTimestamp")
 
 
 class _Spec(Received):
@@ -152,12 +155,18 @@ class ObservedJob(Received):
         """Return what the Job is doing. Only Complete and Failed end it: SuccessCriteriaMet and FailureTarget come before the pods are gone."""
         for condition in self.status.conditions:
             if condition.status == "True" and condition.type in ("Complete", "Failed"):
-                phase: Literal["succeeded", "failed"] = "succeeded" if condition.type == "Complete" else "failed"
-                return JobState(
-                    name=self.metadata.name, phase=phase, reason=condition.reason, message=condition.message
-                )
+                over: Literal["succeeded", "failed"] = "succeeded" if condition.type == "Complete" else "failed"
+                return JobState(name=self.metadata.name, phase=over, reason=condition.reason, message=condition.message)
         running = not self.spec.suspend and self.status.active > 0
-        return JobState(name=self.metadata.name, phase="running" if running else "queued")
+        phase: Literal["queued", "running"] = "running" if running else "queued"
+        return JobState(name=self.metadata.name, phase=phase, started_at=self.status.started_at)
+
+    @property
+    def owner(self) -> tuple[str, str, int]:
+        """The namespace, run id and attempt that it belongs to."""
+        labels = self.metadata.labels
+        attempt = int(labels.get(naming.label("attempt"), "0"))
+        return self.metadata.namespace, labels.get(naming.label("run"), ""), attempt
 
 
 def read_termination(message: str) -> Termination | None:
@@ -191,36 +200,6 @@ def explain_failure(state: JobState, termination: Termination | None, log: tuple
 def succeeded(termination: Termination | None) -> bool:
     """Whether a completed job really did its work: exit status 0 alone is not believed."""
     return termination is not None and termination.ok
-
-
-def read_progress(progress: Progress, pattern: str, lines: list[str]) -> Progress:
-    """Return `progress` moved on by the newest log line that `pattern` (named groups done, total, loss, rate) matches."""
-    if not pattern:
-        return progress
-    matches = [m for line in lines if (m := re.search(pattern, line))]
-    if not matches:
-        return progress
-    groups = matches[-1].groupdict()
-    losses = [loss for m in matches if (loss := _number(m.groupdict().get("loss"))) is not None]
-    done, total = _number(groups.get("done")), _number(groups.get("total"))
-    return progress.model_copy(
-        update={
-            "done": None if done is None else int(done),
-            "total": None if total is None else int(total),
-            "loss": losses[-1] if losses else None,
-            "rate": _number(groups.get("rate")),
-            "losses": tuple(losses[-60:]),
-        }
-    )
-
-
-def _number(text: str | None) -> float | None:
-    """Read a number of a log. What merely looks like one is nothing: a user's log line must not stop the watcher of a whole cluster."""
-    try:
-        number = float(text or "nan")
-    except ValueError:
-        return None
-    return number if math.isfinite(number) else None
 
 
 def to_json(document: dict[str, object]) -> str:

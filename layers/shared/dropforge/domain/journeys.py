@@ -4,6 +4,7 @@ from typing import Literal
 
 from dropforge.domain.failures import Failure
 from dropforge.domain.runs import Arrival, Progress, Run
+from dropforge.domain.timeline import Entry
 from dropforge.domain.values import Value
 
 STAGES = (
@@ -40,6 +41,7 @@ class Journey(Value):
     stages: tuple[Stage, ...]
     result: dict[str, object] | None = None
     failure: Failure | None = None
+    timeline: tuple[Entry, ...] = ()
 
 
 class Moment(Value):

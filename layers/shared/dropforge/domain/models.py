@@ -36,7 +36,7 @@ def package(plan: Plan, run: Run, dataset: Dataset, checkpoint: Checkpoint) -> P
     properties = {
         "run": run.id,
         "attempt": str(run.attempt),
-        "token": run.identity[:32] + f"{run.attempt:04d}",
+        "token": token(run),
         "dataset": dataset.id,
         "dataset_digest": dataset.digest,
         "recipe": f"{plan.recipe}:{plan.recipe_digest[:12]}",
@@ -53,6 +53,11 @@ def package(plan: Plan, run: Run, dataset: Dataset, checkpoint: Checkpoint) -> P
         token=properties["token"],
         properties={key: value for key, value in properties.items() if value},
     )
+
+
+def token(run: Run) -> str:
+    """Return the mark of an attempt's package: a second registration of the same attempt finds the first one by it."""
+    return run.identity[:32] + f"{run.attempt:04d}"
 
 
 def _number(value: float | None) -> str:

@@ -16,6 +16,7 @@ from dropforge.domain.datasets import Dataset
 from dropforge.domain.prices import ceiling_usd, check_budget
 from dropforge.domain.recipes import MAX_STEPS, Recipe, Resources, Scalar, Step, resolve
 from dropforge.domain.requests import RunRequest
+from dropforge.domain.runs import Patience
 from dropforge.domain.values import Sha256, Slug, Value, digest
 from dropforge.errors import InvalidInput
 
@@ -36,6 +37,7 @@ class PlannedStep(Value):
     resources: Resources
     deadline_seconds: int
     timeout_seconds: int
+    patience: Patience = Patience()
 
 
 class Plan(Value):

@@ -8,16 +8,30 @@ from typing import Literal
 from pydantic import Field
 
 from dropforge.domain.clusters import WaitKind
-from dropforge.domain.failures import Failure
-from dropforge.domain.uploads import Upload
+from dropforge.domain.failures import Failure, failure
+from dropforge.domain.uploads import RunBlock, Upload
 from dropforge.domain.values import Sha256, Slug, Value
 
 Status = Literal["running", "succeeded", "failed", "cancelled"]
+CANCELLED = "RunCancelled"
 TERMINAL: tuple[Status, ...] = ("succeeded", "failed", "cancelled")
 
 
+class Cancellation(Value):
+    """Somebody wants the run to stop: written before anything is stopped, so that the wish survives whatever happens next."""
+
+    by: str
+    reason: str
+    at: str
+
+    def failure(self) -> Failure:
+        """Return what is told of a run that ends because of it."""
+        why = f"{self.by} cancelled it{f': {self.reason}' if self.reason else '.'}"
+        return failure(CANCELLED, why, {"by": self.by, "reason": self.reason})
+
+
 class Run(Value):
-    """One attempt to turn a dataset into a model, as the ledger holds it."""
+    """One attempt to turn a dataset into a model, as the ledger holds it. `request` is whole: no later default can change it."""
 
     id: str
     identity: Sha256
@@ -36,6 +50,8 @@ class Run(Value):
     ended_at: str | None = None
     model_arn: str | None = None
     failure: Failure | None = None
+    request: RunBlock = Field(default_factory=dict)
+    cancellation: Cancellation | None = None
 
 
 class Admission(Value):
@@ -48,10 +64,19 @@ class Admission(Value):
 class Lease(Value):
     """Written before anything that costs money exists: who, for what, until when, at what price at most."""
 
+    run_id: str
+    attempt: int
     owner: str
     purpose: str
     expires_at: str
     price_usd: float
+
+
+class Patience(Value):
+    """When a job that runs counts as stuck: no step for `times_median` times its usual pace, and for `at_least_seconds`."""
+
+    times_median: float = Field(default=20.0, gt=1)
+    at_least_seconds: int = Field(default=300, gt=0)
 
 
 class Wait(Value):
@@ -71,7 +96,11 @@ class Wait(Value):
     token: str
     reference: str = ""
     progress: str = ""
+    deadline_seconds: int = 0
+    patience: Patience = Patience()
     phase: Literal["new", "queued", "running"] = "new"
+    reason: str = ""
+    done: int | None = None
     missing_since: str | None = None
 
 
@@ -88,6 +117,7 @@ class Progress(Value):
     loss: float | None = None
     rate: float | None = None
     losses: tuple[float, ...] = Field(default=(), max_length=60)
+    tail: tuple[str, ...] = Field(default=(), max_length=20)
 
 
 Decision = Literal["claim", "again", "retry", "join", "collision"]
@@ -108,14 +138,23 @@ def decide(existing: Run | None, identity: str, execution: str) -> Decision:
     return "retry" if existing.status in ("failed", "cancelled") and existing.execution != execution else "join"
 
 
+ArrivalStatus = Literal[
+    "received", "checking", "ready", "rejected", "failed", "cancelled", "running", "joined", "succeeded"
+]
+OPEN: tuple[ArrivalStatus, ...] = ("received", "checking", "ready")  # not yet a run, and not over
+OVER: tuple[ArrivalStatus, ...] = ("rejected", "failed", "cancelled", "succeeded")
+
+
 class Arrival(Value):
-    """What became of an upload. It is bound to its first execution, and to its first run, for ever."""
+    """What became of an upload. No event binds it a second time; `retry` alone binds it to the next execution (`number` counts them)."""
 
     upload: Upload
     project: str
     dataset: str
     execution: str
-    status: Literal["received", "checking", "ready", "rejected", "failed", "running", "joined", "succeeded"]
+    status: ArrivalStatus
     at: str
+    number: int = 1
+    run: RunBlock = Field(default_factory=dict)
     run_id: str | None = None
     failure: Failure | None = None

@@ -1,17 +1,21 @@
 """What a run waits for, and what the watcher makes of what it sees. A wait ends in a result or a failure, never in silence."""
 
+from datetime import datetime
 from typing import Literal
 
 from dropforge import naming
 from dropforge.domain.clusters import WaitKind
+from dropforge.domain.plans import PlannedStep
 from dropforge.domain.runs import Run, Wait
 
+DEADLINE_GRACE_SECONDS = 120  # a job that ends itself is heard of this much later at most
 GRACE_SECONDS = 180  # a job may be invisible this long after its wait was written: the write comes first
 
 
-def for_job(run: Run, step: str, progress: str, token: str) -> Wait:
+def for_job(run: Run, step: PlannedStep, progress: str, token: str) -> Wait:
     """Return the wait for a step's job; `progress` is the pattern of its log lines."""
-    return _wait(run, step, "job", token).model_copy(update={"progress": progress})
+    update = {"progress": progress, "deadline_seconds": step.deadline_seconds, "patience": step.patience}
+    return _wait(run, step.name, "job", token).model_copy(update=update)
 
 
 def for_task(run: Run, step: Literal["import", "export"], token: str) -> Wait:
@@ -31,6 +35,17 @@ def _wait(run: Run, step: str, kind: WaitKind, token: str) -> Wait:
         team=run.team,
         token=token,
     )
+
+
+def overdue(wait: Wait, admitted_at: datetime | None, now: datetime) -> float | None:
+    """Return for how many seconds a job has run beyond its deadline, counted from its admission; None while it has not.
+
+    Jobs end themselves at their deadline; this is for one that does not, and for kinds that have none.
+    """
+    if admitted_at is None or not wait.deadline_seconds:
+        return None
+    late = (now - admitted_at).total_seconds() - wait.deadline_seconds
+    return late if late > DEADLINE_GRACE_SECONDS else None
 
 
 def selector(run_id: str, attempt: int) -> str:

@@ -1,15 +1,16 @@
-"""Kueue's Workloads: why a job waits, in Kueue's own words.
+"""Kueue's Workloads: why a job waits, since when it may run, why it was stopped; in Kueue's own words.
 
 Any reason under `QuotaReserved=False` means queued; a finished Workload keeps `Admitted=True`, so that alone says nothing.
 """
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 
 from pydantic import Field
 
-from dropforge.domain.values import Received
+from dropforge.domain.values import Received, Value
 
-Reasons = Mapping[str, str]
+Queueing = Mapping[str, "Queued"]
 
 
 class _Owner(Received):
@@ -25,10 +26,23 @@ class _Condition(Received):
     type: str
     status: str
     message: str = ""
+    since: datetime | None = Field(default=None, alias="lastTransitionTime")
+
+
+_NONE = _Condition(type="", status="")
 
 
 class _Status(Received):
     conditions: tuple[_Condition, ...] = ()
+
+
+class Queued(Value):
+    """What the queue says of a job: why it waits, since when it is admitted, why it was stopped and waits again."""
+
+    reason: str = ""
+    admitted_at: datetime | None = None
+    evicted: str = ""
+    evicted_at: str = ""
 
 
 class Workload(Received):
@@ -37,18 +51,24 @@ class Workload(Received):
     metadata: _Metadata
     status: _Status = _Status()
 
-    @property
-    def reason(self) -> str:
-        """Kueue's message while no quota is reserved; empty otherwise."""
-        waiting = (c for c in self.status.conditions if c.type == "QuotaReserved" and c.status == "False")
-        return next((condition.message for condition in waiting), "")
+    def queued(self) -> Queued:
+        """Return what the queue says of it."""
+        conditions = {condition.type: condition for condition in self.status.conditions}
+        reserved, admitted, evicted = (conditions.get(kind, _NONE) for kind in ("QuotaReserved", "Admitted", "Evicted"))
+        stopped = evicted.status == "True"
+        return Queued(
+            reason=reserved.message if reserved.status == "False" else "",
+            admitted_at=admitted.since if admitted.status == "True" else None,
+            evicted=evicted.message if stopped else "",
+            evicted_at=evicted.since.isoformat() if stopped and evicted.since else "",
+        )
 
 
-def read_reasons(documents: Iterable[dict[str, object]]) -> Reasons:
-    """Return why jobs wait, by job name."""
-    found: dict[str, str] = {}
+def read_queueing(documents: Iterable[dict[str, object]]) -> Queueing:
+    """Return what the queue says, by job name."""
+    found: dict[str, Queued] = {}
     for document in documents:
         workload = Workload.model_validate(document)
         for owner in workload.metadata.owner_references:
-            found[owner.name] = workload.reason
+            found[owner.name] = workload.queued()
     return found

@@ -1,0 +1,13 @@
+"""Cancel a run, or an upload that is not one yet, for a member of its project."""
+
+from dropforge.action import action
+from dropforge.adapters import cancellations, parameters, references
+from dropforge.domain.callers import Order, require_member
+from dropforge.domain.inputs import Cancelled
+
+
+@action
+def handler(order: Order) -> Cancelled:
+    meant = references.require(order.run)
+    require_member(parameters.project(meant.project), order.caller)
+    return cancellations.cancel(meant, order)

@@ -1,0 +1,15 @@
+"""Sweep: find what events missed and what nobody waits for, and mend it. Every part has its turn although another one fails."""
+
+from dropforge.adapters import letters, reconcile, strays
+from dropforge.adapters.each import each
+from dropforge.domain.inputs import Sweep, Swept
+from dropforge.task import task
+
+
+@task
+def handler(tick: Sweep) -> Swept:
+    if tick.cluster is not None:
+        return Swept(jobs=strays.delete_strays(tick.cluster))
+    parts = (strays.hand_out, letters.drain, reconcile.lost_uploads, reconcile.lost_starts, reconcile.lost_ends)
+    _, drained, uploads, starts, runs = each(parts, lambda part: part())
+    return Swept(letters=drained, uploads=uploads, starts=starts, runs=runs)

@@ -1,0 +1,133 @@
+"""What events missed: uploads nobody has heard of, executions that were never started, ends that were never recorded.
+
+Everything is mended through the door that the event would have used, so that a late event finds its work done.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from dropforge.adapters import (
+    clock,
+    endings,
+    invocations,
+    ledger,
+    machine,
+    marks,
+    settings,
+    storage,
+    teardown,
+    timeline,
+)
+from dropforge.adapters.each import each
+from dropforge.domain.events import LeaseExpired
+from dropforge.domain.runs import Arrival, Cancellation, Lease, Run
+from dropforge.domain.starts import Again, StartAgain
+from dropforge.domain.uploads import PREFIX, Upload, locate
+from dropforge.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.type_defs import ObjectVersionTypeDef
+
+OLDEST = timedelta(days=14)  # an upload that was not heard of for so long is left alone
+
+
+def lost_uploads() -> int:
+    """Hand `receive_drop` the drops that it has never heard of, in one slice of the bucket, and return how many."""
+    bucket = settings.datasets_bucket()
+    versions, marker = storage.next_slice(bucket, PREFIX, marks.bucket_marker())
+    sent = sum(each(_drops(bucket, versions), _send_if_unknown))
+    marks.record_bucket_marker(marker)
+    return sent
+
+
+def _drops(bucket: str, versions: "list[ObjectVersionTypeDef]") -> Iterator[Upload]:
+    for version in versions:
+        age = clock.now() - version["LastModified"]
+        if _settled(age) and age < OLDEST and _is_drop(version["Key"]):
+            yield Upload(bucket=bucket, key=version["Key"], version_id=version["VersionId"])
+
+
+def _is_drop(key: str) -> bool:
+    try:
+        return locate(key) is not None
+    except InvalidInput:
+        return False
+
+
+def _settled(age: timedelta) -> bool:
+    """Whether something is old enough that its event is lost and not just late."""
+    return age.total_seconds() > settings.sweep_after_seconds()
+
+
+def _age(stamp: str) -> timedelta:
+    return clock.now() - datetime.fromisoformat(stamp)
+
+
+def _send_if_unknown(upload: Upload) -> int:
+    if ledger.arrival(upload) is not None:
+        return 0
+    created = {"bucket": {"name": upload.bucket}, "object": {"key": upload.key, "version-id": upload.version_id}}
+    invocations.send("receive_drop", {"detail": created})
+    return 1
+
+
+def lost_starts() -> int:
+    """Start what was bound but never started, end what ended unheard, and return how many."""
+    return sum(each(list(ledger.open_arrivals()), _mend_arrival))
+
+
+def _mend_arrival(arrival: Arrival) -> int:
+    if not _settled(_age(arrival.at)):
+        return 0
+    if machine.describe(arrival.execution) is None:
+        again = Again(upload=arrival.upload, execution=arrival.execution, run=arrival.run)
+        invocations.send("receive_drop", StartAgain(again=again).model_dump(mode="json"))
+        return 1
+    ending = endings.read_late(arrival.execution)
+    if ending is None or not endings.is_news(ending):
+        return 0
+    endings.finish(ending)
+    return 1
+
+
+def lost_ends() -> int:
+    """End runs whose execution is over, finish what is half torn down, stop what has held a lease too long; return how many."""
+    return sum(each(list(ledger.leases()), _mend_lease))
+
+
+def _mend_lease(lease: Lease) -> int:
+    run = ledger.run(lease.run_id)
+    if run is None or run.attempt != lease.attempt or not _settled(_age(run.started_at)):
+        return 0
+    if run.status != "running":
+        teardown.clear(run)
+        ledger.release_lease(run)
+        return 1
+    ending = endings.read_late(run.execution)
+    if ending is not None:
+        endings.finish(ending)
+        return 1
+    return _stop_if_unwanted(run, lease)
+
+
+def _stop_if_unwanted(run: Run, lease: Lease) -> int:
+    """Stop a run whose cancellation was cut off after it was written down, or that has outlived its lease."""
+    if run.cancellation is None:
+        if clock.now() < datetime.fromisoformat(lease.expires_at):
+            return 0
+        expired = LeaseExpired(
+            project=run.project,
+            run_id=run.id,
+            attempt=run.attempt,
+            expired_at=lease.expires_at,
+            price_usd=lease.price_usd,
+        )
+        timeline.tell_of_run(run.id, expired)
+        wish = Cancellation(by="sweep", reason=f"its lease ended at {lease.expires_at}", at=clock.stamp())
+        if not ledger.cancel(run, wish):
+            return 0
+    else:
+        wish = run.cancellation
+    machine.stop(run.execution, wish.failure())
+    return 1

@@ -1,0 +1,42 @@
+"""Jobs that nobody waits for: whatever made them, they cost money, so they go."""
+
+from datetime import datetime
+
+from dropforge import naming
+from dropforge.adapters import bus, clock, cluster, invocations, ledger, parameters, settings, waits
+from dropforge.adapters.each import each
+from dropforge.domain.events import DriftFound
+from dropforge.domain.jobs import ObservedJob
+from dropforge.domain.waiting import selector
+
+
+def hand_out() -> int:
+    """Have another invocation look at each cluster, so that an unreachable one stalls nobody else; return how many there are."""
+    names = waits.watched_clusters()
+    for name in names:
+        invocations.send("sweep", {"cluster": name})
+    return len(names)
+
+
+def delete_strays(name: str) -> int:
+    """Delete the unfinished jobs on a cluster whose attempt holds no lease, and return how many attempts lost theirs."""
+    connection = cluster.connect(parameters.cluster(name), "writer")
+    listed = cluster.list_all_jobs(connection, f"app.kubernetes.io/managed-by={naming.MANAGER}")
+    jobs = [job for job in map(ObservedJob.model_validate, listed) if _may_be_stray(job)]
+    owners = {job.owner for job in jobs}
+    strays = sorted(owner for owner in owners if ledger.lease_of(owner[1], owner[2]) is None)
+    each(strays, lambda owner: _delete(connection, owner))
+    return len(strays)
+
+
+def _may_be_stray(job: ObservedJob) -> bool:
+    old = clock.now() - datetime.fromisoformat(job.metadata.created_at)
+    unfinished = job.state().phase in ("queued", "running")
+    return unfinished and old.total_seconds() > settings.sweep_after_seconds()
+
+
+def _delete(connection: cluster.Connection, owner: tuple[str, str, int]) -> None:
+    namespace, run_id, attempt = owner
+    cluster.delete_jobs(connection, namespace, selector(run_id, attempt))
+    found = f"jobs of {run_id}, attempt {attempt}, which holds no lease"
+    bus.announce(DriftFound(project="", what=found, name=f"{connection.cluster}/{namespace}", did="deleted them"))

@@ -1,0 +1,80 @@
+"""What runs wait for outside Lambda, as rows of the ledger, and who is watching.
+
+CLUSTER#<name>       WAIT#<name>         what runs wait for on a cluster and its file system
+CLUSTER#<name>       WATCH               who watches the cluster at the moment
+RUN#<run id>         PROGRESS            what a run's current job does (written by the watcher alone)
+WATCHED              CLUSTER#<name>      the clusters that have ever had a wait
+"""
+
+from dropforge.adapters import table
+from dropforge.adapters.ledger import Name
+from dropforge.adapters.table import Condition
+from dropforge.domain.runs import Progress, Wait
+from dropforge.domain.values import Value
+
+
+class Watch(Value):
+    """Who watches a cluster, until when (seconds since 1970)."""
+
+    owner: str
+    until: int
+
+
+def add(wait: Wait) -> None:
+    """Write what a state waits for, before it is asked for. Entering the state again replaces the token."""
+    table.put(f"CLUSTER#{wait.cluster}", f"WAIT#{wait.name}", wait, {"token": wait.token})
+    table.put("WATCHED", f"CLUSTER#{wait.cluster}", Name(name=wait.cluster))
+
+
+def update(wait: Wait) -> bool:
+    """Write a wait's new phase. Returns False when its token has been replaced or it is over."""
+    return table.put(
+        f"CLUSTER#{wait.cluster}",
+        f"WAIT#{wait.name}",
+        wait,
+        {"token": wait.token},
+        Condition("#token = :token", {"token": wait.token}, {"#token": "token"}),
+    )
+
+
+def end(wait: Wait) -> None:
+    """Remove a wait that has been answered; a newer token stays."""
+    same = Condition("attribute_not_exists(pk) OR #token = :token", {"token": wait.token}, {"#token": "token"})
+    table.delete(f"CLUSTER#{wait.cluster}", f"WAIT#{wait.name}", same)
+
+
+def of_cluster(cluster: str) -> list[Wait]:
+    """Return everything that runs wait for on a cluster."""
+    return list(table.query(f"CLUSTER#{cluster}", "WAIT#", Wait))
+
+
+def watched_clusters() -> list[str]:
+    """Return the clusters that have ever had a wait."""
+    return [row.name for row in table.query("WATCHED", "CLUSTER#", Name)]
+
+
+def any_of_cluster(cluster: str) -> bool:
+    """Whether anything is waited for on a cluster."""
+    return table.holds(f"CLUSTER#{cluster}", "WAIT#")
+
+
+def begin_watch(cluster: str, owner: str, now: int, seconds: int) -> bool:
+    """Take the watch of a cluster for `seconds`. Returns False while somebody else has it."""
+    watch = Watch(owner=owner, until=now + seconds)
+    when = Condition("attribute_not_exists(pk) OR ends_at < :now", {"now": now})
+    return table.put(f"CLUSTER#{cluster}", "WATCH", watch, {"ends_at": watch.until, "watcher": owner}, when)
+
+
+def end_watch(cluster: str, owner: str) -> None:
+    """Give the watch of a cluster back."""
+    table.delete(f"CLUSTER#{cluster}", "WATCH", Condition("watcher = :watcher", {"watcher": owner}))
+
+
+def record_progress(run_id: str, progress: Progress) -> None:
+    """Write what a run's current job does."""
+    table.put(f"RUN#{run_id}", "PROGRESS", progress)
+
+
+def progress(run_id: str) -> Progress | None:
+    """Return what a run's current job does."""
+    return table.get(f"RUN#{run_id}", "PROGRESS", Progress)
