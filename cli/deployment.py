@@ -3,6 +3,7 @@
 import hashlib
 import json
 from pathlib import Path
+from typing import NamedTuple
 
 from dropforge import naming
 from dropforge.domain.datasets import execution_name
@@ -56,6 +57,38 @@ def describe(reference: str) -> Journey:
     if "FunctionError" in answer:
         raise RefusedError(_failure(body))
     return Journey.model_validate_json(body)
+
+
+class Log(NamedTuple):
+    """The log of one job; `uri` is empty while it runs."""
+
+    step: str
+    uri: str
+    lines: list[str]
+
+
+def logs(reference: str, step: str, attempt: int) -> list[Log]:
+    """Return the logs of a run's attempt (the newest for 0), oldest job first, all steps for an empty `step`. Raises RefusedError."""
+    journey = describe(reference)
+    run, progress = journey.run, journey.progress
+    if run is None:
+        return []
+    found = _kept(f"logs/{run.project}/{run.id}/{attempt or run.attempt}/")
+    if progress is not None and attempt in (0, run.attempt) and progress.step not in [log.step for log in found]:
+        found.append(Log(progress.step, "", list(progress.tail)))
+    return [log for log in found if step in ("", log.step)]
+
+
+def _kept(prefix: str) -> list[Log]:
+    bucket, s3 = settings.models_bucket(), settings.s3()
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+    objects = sorted((o["LastModified"], o["Key"]) for page in pages for o in page.get("Contents", []))
+    return [_log(bucket, key) for _, key in objects]
+
+
+def _log(bucket: str, key: str) -> Log:
+    text = settings.s3().get_object(Bucket=bucket, Key=key)["Body"].read().decode(errors="replace")
+    return Log(key.rpartition("/")[2].removesuffix(".log"), f"s3://{bucket}/{key}", text.splitlines())
 
 
 def _failure(body: bytes) -> Failure:

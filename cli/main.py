@@ -10,12 +10,12 @@ import typer
 import yaml
 from dropforge import naming
 from dropforge.domain.journeys import Journey
-from dropforge.domain.runs import Run
+from dropforge.domain.runs import OPEN, Run
 from dropforge.domain.uploads import PREFIX, RunBlock, locate
 from dropforge.errors import InvalidInput
 from rich.console import Console
 
-from cli import deployment, show
+from cli import actions, deployment, show
 from cli.local import local
 
 app = typer.Typer(
@@ -69,6 +69,68 @@ def status(
     _exit(journey)
 
 
+@app.command()
+def cancel(
+    reference: Annotated[str, typer.Argument(help="A run id, an upload id or the name that `drop` printed.")],
+    reason: Annotated[str, typer.Option(help="Why; it is kept on the run's timeline.")] = "",
+    wait: Annotated[bool, typer.Option("--wait", help="Wait until nothing of it is left.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Stop a run: its job and pods go, its logs and checkpoints stay."""
+    cancelled = actions.cancel(reference, reason)
+    if wait and not cancelled.already_over:
+        _wait_until_ended(cancelled.execution)
+    if as_json:
+        console.print_json(cancelled.model_dump_json())
+        return
+    name = cancelled.run_id or cancelled.execution
+    said = "was over already" if cancelled.already_over else "is cancelled" if wait else "is being cancelled"
+    console.print(f"{name} {said}", highlight=False, soft_wrap=True)
+    if not wait and not cancelled.already_over:
+        console.print(f"  see that nothing is left: dropforge status {name}", highlight=False, soft_wrap=True)
+
+
+@app.command()
+def retry(
+    reference: Annotated[str, typer.Argument(help="A run id, an upload id or the name that `drop` printed.")],
+    wait: Annotated[bool, typer.Option("--wait", help="Follow the new attempt to its end.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Start the next attempt of a run that failed or was cancelled; it goes on from the newest good checkpoint."""
+    retried = actions.retry(reference)
+    if not as_json:
+        console.print(f"trying {retried.run_id or reference} again", highlight=False, soft_wrap=True)
+        console.print(f"  follow it: dropforge status {retried.execution}", highlight=False, soft_wrap=True)
+    if wait:
+        _finish(retried.execution, as_json=as_json)
+    elif as_json:
+        console.print_json(retried.model_dump_json())
+
+
+@app.command()
+def logs(
+    reference: Annotated[str, typer.Argument(help="A run id, an upload id or the name that `drop` printed.")],
+    step: Annotated[str, typer.Option(help="One step only, e.g. train.")] = "",
+    attempt: Annotated[int, typer.Option(help="An earlier attempt; by default the newest.")] = 0,
+    as_json: Json = False,
+) -> None:
+    """Print the logs of a run's jobs, in the order in which they ran; of the job that runs now, its newest lines."""
+    found = deployment.logs(reference, step, attempt)
+    if as_json:
+        console.print_json(data=[log._asdict() for log in found])
+    for log in () if as_json else found:
+        console.print(f"== {log.step} ({log.uri or 'runs now; newest lines'})", highlight=False, soft_wrap=True)
+        console.print("\n".join(log.lines), highlight=False, soft_wrap=True, markup=False)
+    if not found:
+        errors.print(f"no logs of {reference} yet", highlight=False, soft_wrap=True)
+        raise typer.Exit(1)
+
+
+def _wait_until_ended(execution: str) -> None:
+    for _ in _until_over(execution, patience=0):
+        pass
+
+
 def _finish(reference: str, *, as_json: bool, patience: float = 60) -> None:
     quiet = Console(file=sys.stderr, quiet=True) if as_json else console
     journey = show.follow(quiet, _until_over(reference, patience))
@@ -96,8 +158,13 @@ def _until_over(reference: str, patience: float, pace: float = 0.5) -> Iterator[
 
 
 def _still_writing(journey: Journey) -> bool:
-    """A failed execution is reported a moment after it has ended."""
-    return journey.status != "SUCCEEDED" and journey.run is not None and journey.run.status == "running"
+    """An execution that did not succeed is reported a moment after it has ended, and a cancelled one when nothing of it is left."""
+    if journey.status == "SUCCEEDED":
+        return False
+    run, arrival = journey.run, journey.arrival
+    held = run is not None and run.execution == journey.execution and run.status == "running"
+    open_ = arrival is not None and arrival.execution == journey.execution and arrival.status in OPEN
+    return held or open_
 
 
 def _print_end(journey: Journey) -> None:

@@ -38,5 +38,19 @@ def functions() -> "LambdaClient":
 
 def datasets_bucket() -> str:
     """Return the name of the datasets bucket, as the deployment has published it."""
-    name = naming.parameter(environment(), "buckets", "datasets", "name")
-    return ssm().get_parameter(Name=name)["Parameter"]["Value"]
+    return _published("buckets", "datasets", "name")
+
+
+def models_bucket() -> str:
+    """Return the name of the models bucket, as the deployment has published it."""
+    return _published("buckets", "models", "name")
+
+
+def url(function: str) -> str:
+    """Return the URL of a function that acts for people, as the deployment has published it."""
+    return _published("functions", function.replace("_", "-"), "url")
+
+
+def _published(nouns: str, name: str, attribute: str) -> str:
+    parameter = naming.parameter(environment(), nouns, name, attribute)
+    return ssm().get_parameter(Name=parameter)["Parameter"]["Value"]

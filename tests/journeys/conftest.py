@@ -8,6 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import urllib3
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 from dropforge import naming
 from kubernetes.client import BatchV1Api, CoreV1Api
 
@@ -85,6 +89,26 @@ class Journeys:
 
         until(recorded, 60)
         return self.journey(execution)
+
+    def act(self, function: str, reference: str, key: str = "tests") -> tuple[int, dict[str, Any]]:
+        """Ask a function that acts for people by its URL, signed with an access key; return the status and the answer."""
+        parameter = f"/dropforge/dev/functions/{function}/url"
+        url = self.cloud.client("ssm").get_parameter(Name=parameter)["Parameter"]["Value"]
+        body = json.dumps({"run": reference, "reason": "a test wants it"})
+        request = AWSRequest("POST", url, data=body, headers={"Content-Type": "application/json"})
+        SigV4Auth(Credentials(key, "secret"), "lambda", "us-east-1").add_auth(request)
+        answer = urllib3.request("POST", url, body=body, headers=dict(request.headers), timeout=60)
+        document: dict[str, Any] = answer.json()
+        return answer.status, document
+
+    def attempts_over(self, dataset: str, seconds: float = 60) -> None:
+        """Wait until no attempt of a dataset's runs holds a lease."""
+        until(lambda: not self.leases(dataset), seconds)
+
+    def run_of(self, execution: str) -> dict[str, Any]:
+        """Return the run that an execution has claimed, once it has."""
+        named = until(lambda: self.rows(f"EXECUTION#{execution}"), 30)
+        return self.rows(f"RUN#{named['EXECUTION']['name']}")["RUN"]
 
     def packages(self, dataset: str) -> list[str]:
         """Return the model packages of a dataset."""

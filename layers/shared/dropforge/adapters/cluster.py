@@ -118,11 +118,6 @@ def list_jobs(connection: Connection, namespace: str, selector: str) -> Iterator
     yield from _pages(connection, JOBS.format(namespace=namespace), selector)
 
 
-def list_all_jobs(connection: Connection, selector: str) -> Iterator[dict[str, Any]]:
-    """Yield the Jobs of all namespaces that a label selector matches, in pages of 500."""
-    yield from _pages(connection, "/apis/batch/v1/jobs", selector)
-
-
 def list_workloads(connection: Connection, namespace: str) -> Iterator[dict[str, Any]]:
     """Yield Kueue's Workloads of a namespace, in pages of 500."""
     yield from _pages(connection, f"/apis/kueue.x-k8s.io/v1beta1/namespaces/{namespace}/workloads", "")

@@ -21,11 +21,15 @@ def hand_out() -> int:
 def delete_strays(name: str) -> int:
     """Delete the unfinished jobs on a cluster whose attempt holds no lease, and return how many attempts lost theirs."""
     connection = cluster.connect(parameters.cluster(name), "writer")
-    listed = cluster.list_all_jobs(connection, f"app.kubernetes.io/managed-by={naming.MANAGER}")
+    return sum(each(waits.watched_teams(name), lambda team: _delete_of_team(connection, naming.namespace(team))))
+
+
+def _delete_of_team(connection: cluster.Connection, namespace: str) -> int:
+    listed = cluster.list_jobs(connection, namespace, f"app.kubernetes.io/managed-by={naming.MANAGER}")
     jobs = [job for job in map(ObservedJob.model_validate, listed) if _may_be_stray(job)]
-    owners = {job.owner for job in jobs}
-    strays = sorted(owner for owner in owners if ledger.lease_of(owner[1], owner[2]) is None)
-    each(strays, lambda owner: _delete(connection, owner))
+    owners = sorted({job.owner for job in jobs})
+    strays = [owner for owner in owners if ledger.lease_of(*owner) is None]
+    each(strays, lambda owner: _delete(connection, namespace, owner))
     return len(strays)
 
 
@@ -35,8 +39,8 @@ def _may_be_stray(job: ObservedJob) -> bool:
     return unfinished and old.total_seconds() > settings.sweep_after_seconds()
 
 
-def _delete(connection: cluster.Connection, owner: tuple[str, str, int]) -> None:
-    namespace, run_id, attempt = owner
+def _delete(connection: cluster.Connection, namespace: str, owner: tuple[str, int]) -> None:
+    run_id, attempt = owner
     cluster.delete_jobs(connection, namespace, selector(run_id, attempt))
     found = f"jobs of {run_id}, attempt {attempt}, which holds no lease"
     bus.announce(DriftFound(project="", what=found, name=f"{connection.cluster}/{namespace}", did="deleted them"))

@@ -3,14 +3,20 @@
 CLUSTER#<name>       WAIT#<name>         what runs wait for on a cluster and its file system
 CLUSTER#<name>       WATCH               who watches the cluster at the moment
 RUN#<run id>         PROGRESS            what a run's current job does (written by the watcher alone)
-WATCHED              CLUSTER#<name>      the clusters that have ever had a wait
+WATCHED              <cluster>#<team>    the teams that have ever had a wait, by cluster
 """
 
 from dropforge.adapters import table
-from dropforge.adapters.ledger import Name
 from dropforge.adapters.table import Condition
 from dropforge.domain.runs import Progress, Wait
 from dropforge.domain.values import Value
+
+
+class Watched(Value):
+    """A team that has ever had a wait on a cluster."""
+
+    cluster: str
+    team: str
 
 
 class Watch(Value):
@@ -23,7 +29,7 @@ class Watch(Value):
 def add(wait: Wait) -> None:
     """Write what a state waits for, before it is asked for. Entering the state again replaces the token."""
     table.put(f"CLUSTER#{wait.cluster}", f"WAIT#{wait.name}", wait, {"token": wait.token})
-    table.put("WATCHED", f"CLUSTER#{wait.cluster}", Name(name=wait.cluster))
+    table.put("WATCHED", f"{wait.cluster}#{wait.team}", Watched(cluster=wait.cluster, team=wait.team))
 
 
 def update(wait: Wait) -> bool:
@@ -50,7 +56,12 @@ def of_cluster(cluster: str) -> list[Wait]:
 
 def watched_clusters() -> list[str]:
     """Return the clusters that have ever had a wait."""
-    return [row.name for row in table.query("WATCHED", "CLUSTER#", Name)]
+    return sorted({row.cluster for row in table.query("WATCHED", "", Watched)})
+
+
+def watched_teams(cluster: str) -> list[str]:
+    """Return the teams that have ever had a wait on a cluster."""
+    return [row.team for row in table.query("WATCHED", f"{cluster}#", Watched)]
 
 
 def any_of_cluster(cluster: str) -> bool:

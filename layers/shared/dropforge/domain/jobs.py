@@ -135,7 +135,6 @@ class _Status(Received):
 
 class _Metadata(Received):
     name: str
-    namespace: str = ""
     labels: dict[str, str] = Field(default_factory=dict)
     created_at: str = Field(default="", alias="creationTimestamp")
 
@@ -162,11 +161,10 @@ class ObservedJob(Received):
         return JobState(name=self.metadata.name, phase=phase, started_at=self.status.started_at)
 
     @property
-    def owner(self) -> tuple[str, str, int]:
-        """The namespace, run id and attempt that it belongs to."""
+    def owner(self) -> tuple[str, int]:
+        """The run id and the attempt that it belongs to."""
         labels = self.metadata.labels
-        attempt = int(labels.get(naming.label("attempt"), "0"))
-        return self.metadata.namespace, labels.get(naming.label("run"), ""), attempt
+        return labels.get(naming.label("run"), ""), int(labels.get(naming.label("attempt"), "0"))
 
 
 def read_termination(message: str) -> Termination | None:
