@@ -57,7 +57,7 @@ class Log:
         """Give every line there is."""
         with self._lock:
             content, begins = self.path.read_bytes(), list(self._begins)
-        ends = [place for place, _ in begins[1:]] + [len(content)]
+        ends = [*(place for place, _ in begins), len(content)][1:]
         return [Line(began, content[place:end]) for (place, began), end in zip(begins, ends, strict=True)]
 
 

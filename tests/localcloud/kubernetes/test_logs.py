@@ -81,6 +81,12 @@ def test_stamps_count_towards_the_limit_of_bytes(team):
     assert STAMP.fullmatch(team.log("p", timestamps=True, limit_bytes=30))
 
 
+def test_a_program_that_says_nothing_has_an_empty_log(team):
+    team.pod("p", "true")
+    team.pod_is("p", "Succeeded")
+    assert team.log("p", timestamps=True) == ""
+
+
 def test_a_running_program_is_read_up_to_now(team, tmp_path, eventually):
     team.pod("p", f"echo ready; until test -f {tmp_path}/go; do sleep 0.02; done; echo over")
     eventually(lambda: team.pod_is("p", "Running") and team.log("p", timestamps=True).endswith(" ready\n"))
