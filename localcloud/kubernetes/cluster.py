@@ -15,6 +15,7 @@ import kubernetes.client
 import yaml
 
 from localcloud.kubernetes.api import Api
+from localcloud.kubernetes.authentication import OWN_TOKEN
 from localcloud.kubernetes.certificates import issue
 from localcloud.kubernetes.containers import Host
 from localcloud.kubernetes.garbage import Garbage
@@ -24,13 +25,13 @@ from localcloud.kubernetes.kubelet import Kubelet, register
 from localcloud.kubernetes.kueue import Kueue
 from localcloud.kubernetes.loops import Loop
 from localcloud.kubernetes.refusals import Refusals
+from localcloud.kubernetes.request_log import RequestLog, Seen, When
 from localcloud.kubernetes.resources import NAMESPACES
 from localcloud.kubernetes.scheduling import Scheduler
 from localcloud.kubernetes.server import Server
 from localcloud.kubernetes.verbs import Verbs
 from localcloud.kubernetes.volumes import Volumes
 
-_TOKEN = "k8s-aws-v1.local"  # noqa: S105 - not a secret: only its form is checked
 _FIRST_NAMESPACES = ("default", "kube-system", "kueue-system")
 
 
@@ -50,6 +51,7 @@ class LocalCluster:
         self.node = f"{self.name}-node"
         self._certificates = issue(self.name)
         self._refusals = Refusals()
+        self._requests = RequestLog()
         self._api = Api()
         self._kubelet = Kubelet(Host(self._api, self.folder / ".pods", self.images, self.speed), self.node)
         self._verbs = Verbs(self._api, self._kubelet.logs)
@@ -108,7 +110,7 @@ class LocalCluster:
         """Give the certificate a client must trust, as PEM text."""
         return self._certificates.authority
 
-    def client(self, token: str = _TOKEN) -> Any:
+    def client(self, token: str = OWN_TOKEN) -> Any:
         """Give a `kubernetes.client.ApiClient` that talks to this cluster."""
         configuration = kubernetes.client.Configuration(host=self.endpoint)
         configuration.ssl_ca_cert = str(self.folder / ".ca.pem")
@@ -123,7 +125,7 @@ class LocalCluster:
             "apiVersion": "v1",
             "kind": "Config",
             "clusters": [{"name": self.name, "cluster": authority}],
-            "users": [{"name": self.name, "user": {"token": _TOKEN}}],
+            "users": [{"name": self.name, "user": {"token": OWN_TOKEN}}],
             "contexts": [{"name": self.name, "context": {"cluster": self.name, "user": self.name}}],
             "current-context": self.name,
         }
@@ -138,7 +140,7 @@ class LocalCluster:
     def resume(self) -> None:
         """Make the API reachable again, at the same address."""
         if self._server is None:
-            self._server = Server(self.port, self._tls(), self._verbs, self._refusals)
+            self._server = Server(self.port, self._tls(), self._verbs, self._refusals, self._requests)
             self.port = self._server.server_address[1]
 
     def _tls(self) -> ssl.SSLContext:
@@ -161,8 +163,35 @@ class LocalCluster:
         self._refusals.add(times, status, retry_after, verb, resource)
 
     def accept(self) -> None:
-        """End every refusal that is still open."""
+        """End every refusal, and every failure of `fail_request`, that is still open."""
         self._refusals.clear()
+        self._requests.accept()
+
+    def record(self) -> None:
+        """Count requests anew. `client()` and the kubeconfig are for looking on: what they ask is neither counted nor failed."""
+        self._requests.record()
+
+    def requests(self) -> list[Seen]:
+        """Give every request since `record()`, or since the start, in the order of arrival."""
+        return self._requests.seen()
+
+    def fail_request(
+        self, verb: str, resource: str, occurrence: int, when: When = "before", status: int | None = 500
+    ) -> None:
+        """Spoil one request, named as `requests()` names it, the first being occurrence 1.
+
+        `before` it has an effect, or `after`, when only the answer is lost. The client gets the HTTP status, or with None a connection that
+        is closed without an answer.
+        """
+        self._requests.fail(verb, resource, occurrence, when, status)
+
+    def lose_node(self) -> None:
+        """Lose the node as when its machine is terminated: processes die untold, Node and pods go; LookupError when it is lost already."""
+        self._kubelet.lose()
+
+    def add_node(self) -> None:
+        """Bring a node of the same name and capacity, empty, after `lose_node`."""
+        register(self._api, self.node, self.capacity)
 
     def kill(self, pod: str) -> None:
         """Kill the processes of a running pod with SIGKILL; LookupError when none of that name runs."""

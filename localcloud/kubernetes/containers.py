@@ -10,6 +10,7 @@ from localcloud.kubernetes import processes
 from localcloud.kubernetes.api import Api
 from localcloud.kubernetes.environment import ConfigurationError, command, variables
 from localcloud.kubernetes.images import Image, ImageMissingError, resolve
+from localcloud.kubernetes.logs import Log
 from localcloud.kubernetes.objects import Object, dig, name_of, namespace_of, now, uid_of
 from localcloud.kubernetes.pod_rules import DEFAULT_TERMINATION_PATH
 
@@ -42,11 +43,10 @@ class Container:
     last_state: Object = field(default_factory=dict)
     restarts: int = 0
     process: processes.Process | None = None
+    log: Log = field(init=False)
 
-    @property
-    def log(self) -> Path:
-        """Give the file that holds everything the container printed."""
-        return self.folder / f"{self.spec['name']}.log"
+    def __post_init__(self) -> None:
+        self.log = Log(self.folder / f"{self.spec['name']}.log")
 
     @property
     def exit_code(self) -> int | None:
@@ -88,6 +88,7 @@ class Container:
         started = now()
         try:
             self._prepare_message()
+            self.log.path.touch()
             self.process = processes.start(self._words(env), env, self._working_folder(), self.log)
         except OSError as error:
             self._move({"terminated": self._ended(128, "StartError", started, str(error))})
@@ -131,7 +132,7 @@ class Container:
         started = self.state["running"]["startedAt"]
         code = self.process.wait()
         policy = self.spec.get("terminationMessagePolicy") or "File"
-        message = processes.termination_message(self._message_path(), policy, self.log, code)
+        message = processes.termination_message(self._message_path(), policy, self.log.path, code)
         self._move({"terminated": self._ended(code, "Error" if code else "Completed", started, message)})
         return code
 

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from localcloud.kubernetes.api import Api
 from localcloud.kubernetes.containers import Container, Host
 from localcloud.kubernetes.errors import StatusError, bad_request
+from localcloud.kubernetes.logs import Line
+from localcloud.kubernetes.node_loss import forget_node
 from localcloud.kubernetes.objects import Object, dig, is_deleted, is_finished_pod, name_of, now, uid_of
 from localcloud.kubernetes.pod_run import PodRun
 from localcloud.kubernetes.resources import NODES, PODS
@@ -70,8 +72,15 @@ class Kubelet:
         for run in found:
             run.send(signal.SIGKILL)
 
-    def logs(self, pod: Object, container: str) -> bytes:
-        """Give everything a container printed; StatusError 400 before it started or for an unknown name."""
+    def lose(self) -> None:
+        """Be gone from one moment to the next, with everything that runs here and the Node; LookupError when there is none."""
+        with self.host.api.store.lock:
+            for run in self._runs.values():
+                run.abandon()
+            forget_node(self.host.api, self.node)
+
+    def logs(self, pod: Object, container: str) -> list[Line]:
+        """Give every line a container printed; StatusError 400 before it started or for an unknown name."""
         run = self._runs.get(uid_of(pod))
         names = [part["name"] for part in pod["spec"]["containers"]]
         if not container and len(names) > 1:
@@ -82,7 +91,7 @@ class Kubelet:
         found = _find(run, wanted) if run else None
         if found is None:
             raise self._no_log(pod, wanted, names)
-        return found.log.read_bytes()
+        return found.log.lines()
 
     def _no_log(self, pod: Object, container: str, names: list[str]) -> StatusError:
         if container not in names:
@@ -102,4 +111,4 @@ class Kubelet:
 
 
 def _find(run: PodRun, name: str) -> Container | None:
-    return next((c for c in [*run.first, *run.main] if c.spec["name"] == name and c.log.exists()), None)
+    return next((c for c in [*run.first, *run.main] if c.spec["name"] == name and c.log.path.exists()), None)

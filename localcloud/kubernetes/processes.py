@@ -9,6 +9,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from localcloud.kubernetes.logs import Drain, Log
+
 _LOG_LINES = 80
 _LOG_BYTES = 2048
 _MESSAGE_BYTES = 4096
@@ -19,6 +21,7 @@ class Process:
     """One running program; its whole group ends with it."""
 
     child: "subprocess.Popen[bytes]"
+    drain: Drain
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def wait(self) -> int:
@@ -27,6 +30,7 @@ class Process:
         with self._lock:
             self._signal(signal.SIGKILL)
             code = self.child.wait()
+        self.drain.finish()
         return code if code >= 0 else 128 - code
 
     def send(self, number: signal.Signals) -> None:
@@ -40,19 +44,24 @@ class Process:
             os.killpg(self.child.pid, number)
 
 
-def start(words: Sequence[str], env: Mapping[str, str], folder: Path, log: Path) -> Process:
-    """Start a program in its own group, appending its output to `log`; OSError when it cannot be started."""
-    with log.open("ab") as output:
+def start(words: Sequence[str], env: Mapping[str, str], folder: Path, log: Log) -> Process:
+    """Start a program in its own group, its output going to `log`; OSError when it cannot be started."""
+    drain = Drain(log)
+    try:
         child = subprocess.Popen(
             words,
             env=dict(env),
             cwd=folder,
             stdin=subprocess.DEVNULL,
-            stdout=output,
+            stdout=drain.writer,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    return Process(child)
+    except BaseException:
+        drain.abandon()
+        raise
+    drain.start()
+    return Process(child, drain)
 
 
 def termination_message(path: Path | None, policy: str, log: Path, code: int) -> str:

@@ -47,7 +47,12 @@ class Refusals:
             if found is None:
                 return
             found.times -= 1
-        details = {"retryAfterSeconds": found.retry_after} if found.retry_after is not None else {}
-        headers = {"Retry-After": str(found.retry_after)} if found.retry_after is not None else {}
-        reason = _REASONS.get(found.status, "Unknown")
-        raise StatusError(found.status, reason, "the server is refusing requests for a test", details, headers)
+        raise refusal(found.status, found.retry_after)
+
+
+def refusal(status: int, retry_after: int | None = None) -> StatusError:
+    """Give the error of a request that fails because a test wants it to."""
+    details = {"retryAfterSeconds": retry_after} if retry_after is not None else {}
+    headers = {"Retry-After": str(retry_after)} if retry_after is not None else {}
+    reason = _REASONS.get(status, "Unknown")
+    return StatusError(status, reason, "the server is refusing requests for a test", details, headers)

@@ -45,6 +45,8 @@ class Scheduler:
         if missing := self._claim_obstacle(pod):
             return missing
         nodes = self.api.store.all_of(NODES)
+        if not nodes:
+            return "no nodes available to schedule pods"
         node = self.api.store.get(NODES, "", self.node)
         reasons = ["1 node(s) were unschedulable"] if node is None else _misfits(pod, node, self._used())
         if not reasons:

@@ -18,10 +18,11 @@ from urllib.parse import parse_qs, urlsplit
 import yaml
 
 from localcloud.kubernetes import discovery, targets
-from localcloud.kubernetes.authentication import authenticate
+from localcloud.kubernetes.authentication import authenticate, is_own
 from localcloud.kubernetes.errors import StatusError, bad_request
 from localcloud.kubernetes.objects import Object
 from localcloud.kubernetes.refusals import Refusals
+from localcloud.kubernetes.request_log import RequestLog
 from localcloud.kubernetes.targets import Request
 from localcloud.kubernetes.verbs import Answer, Verbs
 
@@ -35,10 +36,13 @@ class Server(ThreadingHTTPServer):
     block_on_close = False
     request_queue_size = 128
 
-    def __init__(self, port: int, context: ssl.SSLContext, verbs: Verbs, refusals: Refusals) -> None:
+    def __init__(
+        self, port: int, context: ssl.SSLContext, verbs: Verbs, refusals: Refusals, requests: RequestLog
+    ) -> None:
         self.context = context
         self.verbs = verbs
         self.refusals = refusals
+        self.requests = requests
         self._open: set[socket.socket] = set()
         self._open_lock = threading.Lock()
         super().__init__(("127.0.0.1", port), Connection)
@@ -110,14 +114,21 @@ class Connection(BaseHTTPRequestHandler):
         query = {key: values[-1] for key, values in parse_qs(url.query, keep_blank_values=True).items()}
         content_type = headers.get("Content-Type", "")
         request = Request(self.command, url.path, query, headers, _decoded(raw, content_type), user)
-        if not is_open:
-            self._refuse(request)
-        return self.server.verbs.answer(request)
+        return self.server.verbs.answer(request) if is_open else self._carry_out(request)
 
-    def _refuse(self, request: Request) -> None:
+    def _carry_out(self, request: Request) -> Answer:
         is_document = request.method == "GET" and discovery.document(request.path) is not None
         target = None if is_document else targets.parse(request.path)
-        self.server.refusals.check(targets.verb(request, target), target.resource.plural if target else "")
+        verb = targets.verb(request, target)
+        failure = None if is_own(request.headers) else self.server.requests.take(verb, request.path, target)
+        if failure and failure.when == "before":
+            failure.strike()
+        self.server.refusals.check(verb, target.resource.plural if target else "")
+        try:
+            return self.server.verbs.answer(request)
+        finally:  # an answer is lost whatever it says
+            if failure:
+                failure.strike()
 
     def _send(self, answer: Answer, headers: dict[str, str] | None = None) -> None:
         if isinstance(answer.body, Iterator):

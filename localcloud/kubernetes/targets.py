@@ -26,6 +26,13 @@ class Request:
         """Tell whether a query parameter is true."""
         return self.query.get(name, "") in ("true", "1", "True")
 
+    def number(self, name: str) -> int:
+        """Give a query parameter as a number, 0 where it was not given; StatusError 400 when it is none."""
+        text = self.query.get(name, "0")
+        if not text.isdigit():
+            raise errors.bad_request(f'invalid value for {name}: "{text}"')
+        return int(text)
+
 
 @dataclass(frozen=True)
 class Target:

@@ -4,9 +4,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from localcloud.kubernetes import discovery, errors, selectors, targets, versions, watching
+from localcloud.kubernetes import discovery, errors, log_requests, selectors, targets, versions, watching
 from localcloud.kubernetes.api import Api, Options, Place
 from localcloud.kubernetes.deletion import Deletion, delete
+from localcloud.kubernetes.logs import Line
 from localcloud.kubernetes.objects import Object, name_of, namespace_of
 from localcloud.kubernetes.paging import Page, Pages
 from localcloud.kubernetes.patches import json_patch, merge_patch, strategic_patch
@@ -19,9 +20,8 @@ _PATCHES: dict[str, Callable[[Any, Any], Any]] = {
     "application/merge-patch+json": merge_patch,
     "application/strategic-merge-patch+json": strategic_patch,
 }
-_LOG_PARAMETERS = {"container", "tailLines", "limitBytes", "pretty", "follow", "previous", "timestamps"}
 _WATCH_SECONDS = 1800.0
-Logs = Callable[[Object, str], bytes]
+Logs = Callable[[Object, str], list[Line]]
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Verbs:
         return 200, _listed(target, metadata, items)
 
     def _page(self, request: Request, target: Target) -> Page:
-        limit = _number(request, "limit")
+        limit = request.number("limit")
         if request.query.get("continue"):
             return self.pages.next(request.query["continue"], limit)
         matches = _selected(request, target)
@@ -80,7 +80,7 @@ class Verbs:
             target.namespace,
             _selected(request, target),
             request.query.get("resourceVersion", ""),
-            _number(request, "timeoutSeconds") or _WATCH_SECONDS,
+            request.number("timeoutSeconds") or _WATCH_SECONDS,
             request.flag("allowWatchBookmarks"),
         )
         return 200, (
@@ -133,15 +133,9 @@ class Verbs:
         return 200, _listed(target, {"resourceVersion": str(self.api.store.version)}, [_out(target, t) for t in found])
 
     def _log(self, request: Request, target: Target) -> bytes:
-        unsupported = [k for k in request.query if k not in _LOG_PARAMETERS]
-        unsupported += [k for k in ("follow", "previous", "timestamps") if request.flag(k)]
-        if request.method != "GET" or unsupported:
-            raise errors.bad_request(f"the local cluster does not support these log parameters: {unsupported}")
-        text = self.logs(self.api.get(target.place), request.query.get("container", ""))
-        if "tailLines" in request.query:
-            count = _number(request, "tailLines")
-            text = b"".join(text.splitlines(keepends=True)[-count:]) if count else b""
-        return text[: _number(request, "limitBytes")] if "limitBytes" in request.query else text
+        log_requests.check(request)
+        lines = self.logs(self.api.get(target.place), request.query.get("container", ""))
+        return log_requests.cut(lines, request)
 
 
 def _out(target: Target, thing: Object) -> Object:
@@ -157,13 +151,6 @@ def _selected(request: Request, target: Target) -> selectors.Predicate:
     by_labels = selectors.by_labels(request.query.get("labelSelector", ""))
     by_fields = selectors.by_fields(request.query.get("fieldSelector", ""), target.resource)
     return lambda thing: by_labels(thing) and by_fields(thing)
-
-
-def _number(request: Request, name: str) -> int:
-    text = request.query.get(name, "0")
-    if not text.isdigit():
-        raise errors.bad_request(f'invalid value for {name}: "{text}"')
-    return int(text)
 
 
 def _object(request: Request) -> Object:
