@@ -1,5 +1,6 @@
 """Who asks, and whether they may: a project's members act on its runs, nobody else."""
 
+import base64
 import re
 
 from pydantic import Field
@@ -44,10 +45,11 @@ class Request(Received):
 
     context: _Context = Field(alias="requestContext")
     body: str = "{}"
+    in_base64: bool = Field(default=False, alias="isBase64Encoded")
 
     def order(self) -> Order:
-        """Return what is asked, by whom."""
-        wish = Wish.model_validate_json(self.body)
+        """Return what is asked, by whom. Raises ValidationError."""
+        wish = Wish.model_validate_json(base64.b64decode(self.body) if self.in_base64 else self.body)
         return Order(caller=self.context.authorizer.iam.user_arn, run=wish.run, reason=wish.reason)
 
 
