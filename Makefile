@@ -44,7 +44,9 @@ check: $(VENV)/ready $(SAM) node_modules/ready ## Lint, types, import rules, tem
 	$(BIN)/mypy layers/shared/dropforge cli localcloud containers/cpu_trainer/cpu_trainer functions scripts tests/domain tests/contracts tests/functions tests/journeys
 	$(BIN)/lint-imports
 	AWS_DEFAULT_REGION=us-east-1 $(SAM) validate --lint
-	for machine in statemachines/*.asl.yaml; do PATH="$(NODE_BIN)$$PATH" node_modules/.bin/asl-validator --silent --yaml-path $$machine || exit 1; done
+	@mkdir -p build/machines  # the validator knows three partitions by name, and no substitution inside an ARN
+	for machine in statemachines/*.asl.yaml; do sed 's/$${Partition}/aws/' $$machine > build/machines/$$(basename $$machine) && \
+	  PATH="$(NODE_BIN)$$PATH" node_modules/.bin/asl-validator --silent --yaml-path build/machines/$$(basename $$machine) || exit 1; done
 	$(BIN)/pytest tests/contracts
 
 test: $(VENV)/ready ## Run every test

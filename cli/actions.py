@@ -56,5 +56,8 @@ def _refusal(status: int, body: bytes) -> Failure:
     except ValidationError:
         why = f"{status}: {body[:300].decode(errors='replace')}"
         if status == 403:
-            return failure("BadOrder", f"IAM refused the request ({why}); you need lambda:InvokeFunctionUrl and lambda:InvokeFunction on it.")
+            return failure(
+                "BadOrder",
+                f"IAM refused the request ({why}); you need lambda:InvokeFunctionUrl and lambda:InvokeFunction on it.",
+            )
         return failure("Unexpected", why)

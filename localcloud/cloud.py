@@ -31,10 +31,12 @@ TRAINER = ROOT / "containers" / "cpu_trainer"
 class LocalCloud(AbstractContextManager["LocalCloud"]):
     """Start it and use it; everything it made is gone when it stops, except the files in `folder`.
 
-    `speed` divides waits, schedules and the fakes' delays; never a time-out.
+    `speed` divides waits, schedules and the fakes' delays; never a time-out. `parameters` are the template's, where its defaults will not do.
     """
 
-    def __init__(self, folder: Path, speed: float = 60.0, port: int = 0) -> None:
+    def __init__(
+        self, folder: Path, speed: float = 60.0, port: int = 0, parameters: dict[str, str] | None = None
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.speed = speed
@@ -43,6 +45,7 @@ class LocalCloud(AbstractContextManager["LocalCloud"]):
         self.cluster = LocalCluster(
             EKS_NAME, folder / "cluster", images={self.image.repository: self.image}, speed=speed
         )
+        self.parameters = parameters or {}
         self.outputs: dict[str, str] = {}
         self.file_system = ""
         self._running = ExitStack()
@@ -69,6 +72,7 @@ class LocalCloud(AbstractContextManager["LocalCloud"]):
             defaults = json.dumps({"recipe": "cpu-lora", "compute": {"instance_type": "local.cpu"}})
             lost_after = str(max(1, round(LOST_AFTER_SECONDS / self.speed)))
             parameters = {"Environment": ENVIRONMENT, "DefaultRun": defaults, "SweepAfterSeconds": lost_after}
+            parameters |= self.parameters
             self.outputs = deploy(self.aws, ROOT / "template.yaml", f"dropforge-{ENVIRONMENT}", parameters)
             self._associate()
             prepare_team(self.cluster, TEAM)

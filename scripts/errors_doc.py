@@ -21,6 +21,7 @@ MEANINGS = {
     "WorkloadFailed": "The job itself failed. Logs are kept.",
     "States.Timeout": "A state or the whole machine waited longer than it may.",
     "States.Aborted": "The execution was stopped by hand.",
+    "States.ExceedToleratedFailureThreshold": "One of the executions that read a large upload side by side has failed.",
     "Unexpected": "Nobody foresaw it: the raw text is kept as it is.",
 }
 

@@ -4,7 +4,7 @@ import json
 
 from dropforge.domain.checkpoints import Checkpoint
 from dropforge.domain.clusters import Cluster, Image, Project
-from dropforge.domain.datasets import Dataset, File, content_digest
+from dropforge.domain.datasets import Dataset, File, Listing, content_digest
 from dropforge.domain.failures import Failure, failure
 from dropforge.domain.plans import Plan, plan
 from dropforge.domain.recipes import Parameter, Recipe, Resources, Scalar, Step
@@ -36,6 +36,10 @@ def file(path: str = "train.jsonl", content: str = "rows", size: int = 4) -> Fil
     return File(path=path, key=f"datasets/zoo/birds/{path}", version_id="v1", bytes=size, sha256=digest(content))
 
 
+def listing(key: str = "datasets/zoo/birds/.dropforge/0123456789abcdef/files.json") -> Listing:
+    return Listing(bucket=BUCKET, key=key, version_id="v1", sha256="d" * 64)
+
+
 def dataset(*files: File, project: str = "zoo", name: str = "birds", drop: Upload | None = None) -> Dataset:
     files = files or (file(),)
     return Dataset(
@@ -43,9 +47,13 @@ def dataset(*files: File, project: str = "zoo", name: str = "birds", drop: Uploa
         name=name,
         digest=content_digest(files),
         kind="sft",
-        rows=4,
+        rows=400,
+        train_rows=400,
         bytes=sum(f.bytes for f in files),
-        files=files,
+        files=len(files),
+        longest_bytes=200,
+        longest_at="train.jsonl line 7",
+        listing=listing(),
         upload=drop or upload(),
         report_uri=f"s3://{BUCKET}/datasets/zoo/birds/report.json",
     )
@@ -54,7 +62,7 @@ def dataset(*files: File, project: str = "zoo", name: str = "birds", drop: Uploa
 def step(name: str = "train", *arguments: str, minutes: int = 60, accelerators: int = 0) -> Step:
     return Step(
         name=name,
-        arguments=arguments or ("train", "--data={dataset}", "--steps={steps}"),
+        arguments=arguments or ("train", "--listing={listing}", "--steps={steps}"),
         resources=Resources(cpu="1", memory="1Gi", accelerators=accelerators),
         deadline_minutes=minutes,
     )

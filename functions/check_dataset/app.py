@@ -1,6 +1,6 @@
-"""Read every row of an upload and believe it, or say on which line it cannot be believed."""
+"""Believe an upload whose every row was read, by this function or by CheckRange, or say on which line it cannot be believed."""
 
-from dropforge.adapters import arrivals, bus, ledger, readings
+from dropforge.adapters import arrivals, datasets, ledger, timeline
 from dropforge.domain.datasets import Dataset
 from dropforge.domain.events import DatasetReady, DatasetRejected
 from dropforge.domain.inputs import ToCheck
@@ -12,20 +12,22 @@ from dropforge.task import task
 def handler(to_check: ToCheck) -> Dataset:
     manifest = to_check.manifest
     try:
-        dataset = readings.read(manifest)
+        dataset = datasets.believe(manifest)
     except InvalidInput as problem:
         arrivals.record(manifest, to_check.execution, "rejected", failure=problem.failure)
-        bus.announce(DatasetRejected(project=manifest.project, key=manifest.upload.key, failure=problem.failure))
+        rejected = DatasetRejected(project=manifest.project, key=manifest.upload.key, failure=problem.failure)
+        timeline.tell_of_upload(manifest.upload, rejected)
         raise
     ledger.record_dataset(dataset)
-    arrivals.record(manifest, to_check.execution, "ready")
-    bus.announce(
+    arrivals.record_ready(manifest, to_check.execution)
+    timeline.tell_of_upload(
+        manifest.upload,
         DatasetReady(
             project=dataset.project,
             dataset_id=dataset.id,
             digest=dataset.digest,
             rows=dataset.rows,
             report_uri=dataset.report_uri,
-        )
+        ),
     )
     return dataset

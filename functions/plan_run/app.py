@@ -1,28 +1,28 @@
 """Plan a run: decide everything that can be decided before anything costs money."""
 
-from dropforge.adapters import bus, parameters, recipes, settings
+from dropforge.adapters import parameters, recipes, requests, timeline
 from dropforge.domain.events import RunPlanned
 from dropforge.domain.inputs import ToPlan
 from dropforge.domain.plans import Plan, plan
-from dropforge.domain.requests import read_request
 from dropforge.task import task
 
 
 @task
 def handler(to_plan: ToPlan) -> Plan:
     dataset = to_plan.dataset
-    request = read_request(settings.default_run(), to_plan.run)
+    request = requests.read(dataset.upload.bucket, dataset.project, to_plan.run)
     recipe = recipes.read(request.recipe)
     project = parameters.project(dataset.project)
     place = parameters.cluster(project.cluster), parameters.image(recipe.image)
     made = plan(dataset, request, recipe, project, place)
-    bus.announce(
+    timeline.tell_of_run(
+        made.run_id,
         RunPlanned(
             project=made.project,
             run_id=made.run_id,
             dataset_id=made.dataset_id,
             recipe=made.recipe,
             price_usd=made.price_usd,
-        )
+        ),
     )
     return made

@@ -11,7 +11,7 @@ from dropforge.task import task
 @task
 def handler(to_submit: ToSubmit) -> Asked:
     plan, run, step = to_submit.plan, to_submit.run, to_submit.step
-    wait = for_job(run, step, plan.progress, to_submit.token)
+    wait = for_job(run, plan, step, to_submit.token)
     waits.add(wait)
     waits.record_progress(run.id, Progress(step=step.name, job=wait.name, phase="new"))
     connection = cluster.connect(plan.cluster, "writer")

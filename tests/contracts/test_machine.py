@@ -1,8 +1,10 @@
 """The machine: its tasks are the functions, it retries in one way, and its history stays bounded."""
 
+import json
+import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
 import jsonata
 import pytest
@@ -64,14 +66,15 @@ def test_every_placeholder_of_a_machine_is_substituted_and_nothing_else(name: st
     wanted = {part.partition("}")[0] for part in definition.split("${")[1:]}
     assert properties["DefinitionUri"] == f"statemachines/{snake(name)}.asl.yaml"
     assert set(properties["DefinitionSubstitutions"]) == wanted
-    assert properties["DefinitionSubstitutions"] == {n: {"Fn::GetAtt": [n, "Arn"]} for n in wanted}
+    functions_of_it = {n: {"Fn::GetAtt": [n, "Arn"]} for n in wanted - {"Partition"}}
+    assert properties["DefinitionSubstitutions"] == {**functions_of_it, "Partition": {"Ref": "AWS::Partition"}}
 
 
 @pytest.mark.parametrize("name", resources("AWS::Serverless::StateMachine"))
 def test_a_machine_may_invoke_its_functions_and_no_others(name: str) -> None:
     properties = resources("AWS::Serverless::StateMachine")[name]
     allowed = [p["LambdaInvokePolicy"]["FunctionName"]["Ref"] for p in properties["Policies"] if "Statement" not in p]
-    assert sorted(allowed) == sorted(properties["DefinitionSubstitutions"])
+    assert sorted([*allowed, "Partition"]) == sorted(properties["DefinitionSubstitutions"])
 
 
 def test_every_machine_file_is_deployed() -> None:
@@ -155,16 +158,7 @@ def test_the_stages_of_a_journey_are_the_machines_own_states_in_order() -> None:
 def test_a_task_hands_its_function_exactly_the_fields_of_its_value(name: str) -> None:
     contract = handler_module(snake(name)).handler.contract
     (parameter,) = (hint for argument, hint in contract.items() if argument != "return")
-    assert payload_keys(TASKS[name]["Arguments"]["Payload"]) == set(parameter.model_fields)
-
-
-def payload_keys(payload: Any) -> set[str]:
-    """The keys of a payload; one that is a single expression is evaluated for the machine's smallest input."""
-    if isinstance(payload, dict):
-        return set(payload)
-    expression = jsonata.Jsonata(payload.removeprefix("{%").removesuffix("%}"))
-    expression.assign("states", {"input": {"upload": {}}, "context": {"Execution": {"Name": "e"}}})
-    return set(expression.evaluate({}))
+    assert set(TASKS[name]["Arguments"]["Payload"]) == set(parameter.model_fields)
 
 
 @pytest.mark.parametrize("name", TASKS)
@@ -192,6 +186,10 @@ def test_a_handler_folder_holds_one_short_file(folder: str) -> None:
     assert len(inside[0].read_text().splitlines()) <= 40
 
 
+def is_distributed(state: Document) -> bool:
+    return bool(state["Type"] == "Map" and state["ItemProcessor"]["ProcessorConfig"]["Mode"] == "DISTRIBUTED")
+
+
 def attempts(state: Document) -> int:
     return 1 + sum(int(rule["MaxAttempts"]) for rule in state.get("Retry", ()))
 
@@ -200,10 +198,12 @@ def events_of(state: Document) -> int:
     """The most events that a state can write: entered, exited, and what lies between.
 
     An attempt of a task writes TaskScheduled, TaskStarted and how it ended; one that waits for a token TaskSubmitted too.
-    A Map writes its start and end, and as much for each item.
+    A Map writes its start and end, and as much for each item; a distributed one has its items in executions of their own.
     """
     if state["Type"] == "Task":
         return 2 + attempts(state) * (4 if state["Resource"].endswith("TaskToken") else 3)
+    if is_distributed(state):
+        return 2 + 3  # MapRunStarted, its end, and one more for a redrive or an abort
     if state["Type"] == "Map":
         return 4 + MAX_ITEMS * (2 + sum(map(events_of, state["ItemProcessor"]["States"].values())))
     return 2
@@ -213,6 +213,32 @@ def events_of(state: Document) -> int:
 def test_the_longest_history_a_machine_can_write_stays_below_5000_events(
     path: Path, record_testsuite_property: Callable[[str, object], None]
 ) -> None:
-    longest = 2 + sum(map(events_of, machine(path)["States"].values()))
-    record_testsuite_property(f"longest_history_{path.name}", longest)
-    assert longest < 5_000
+    for name, scope in executions(path).items():
+        longest = 2 + sum(map(events_of, scope["States"].values()))
+        record_testsuite_property(f"longest_history_{path.name}_{name}", longest)
+        assert longest < 5_000
+
+
+def executions(path: Path) -> dict[str, Document]:
+    """The machine itself and what each item of a distributed Map runs: every one of them has a history of its own."""
+    children = {name: state["ItemProcessor"] for name, state in states(machine(path)) if is_distributed(state)}
+    return {"itself": machine(path), **children}
+
+
+@pytest.mark.parametrize("name", [name for name, state in MAPS.items() if is_distributed(state)])
+def test_a_distributed_map_is_bounded_forgives_nothing_and_its_items_read_no_variable(name: str) -> None:
+    """Executions of their own cannot see the variables of the machine: what an item needs is in its input."""
+    state = MAPS[name]
+    selected = set(state["ItemSelector"])
+    inside = json.dumps(state["ItemProcessor"])
+    assert 0 < state["MaxConcurrency"] <= 100
+    assert state["ToleratedFailurePercentage"] == 0
+    assert set(re.findall(r"\$states\.input\.(\w+)", inside)) == selected
+    assert set(re.findall(r"\$(\w+)\b", inside)) == {"states"}
+
+
+@pytest.mark.parametrize(("number", "items"), [(2, [0, 1]), (5, [0, 1, 2, 3, 4])])
+def test_the_ranges_of_an_upload_are_counted_from_nought(number: int, items: list[int]) -> None:
+    expression = jsonata.Jsonata(MAPS["CheckRanges"]["Items"].removeprefix("{%").removesuffix("%}"))
+    expression.assign("manifest", {"ranges": number})
+    assert expression.evaluate({}) == items

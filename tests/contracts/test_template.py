@@ -15,6 +15,7 @@ from tests.contracts.repository import (
     Document,
     functions,
     handler_folders,
+    machine_files,
     reachable,
     resources,
     snake,
@@ -79,12 +80,23 @@ def test_no_two_functions_share_a_role() -> None:
 
 def test_arns_name_the_partition_of_the_deployment() -> None:
     assert re.findall(r"arn:aws[a-z-]*:", text("template.yaml")) == []
+    assert [path.name for path in machine_files() if "arn:aws" in path.read_text()] == []
     assert [str(path) for path in sources() if "arn:aws" in path.read_text()] == []
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_a_function_has_the_name_that_callers_make(name: str) -> None:
     assert FUNCTIONS[name]["FunctionName"]["Fn::Sub"] == naming.function("${Environment}", snake(name))
+
+
+def test_a_machine_with_a_distributed_map_may_start_executions_of_itself_and_no_others() -> None:
+    name = "dropforge-${Environment}-dataset-to-model"
+    machine = resources("AWS::Serverless::StateMachine")["DatasetToModel"]
+    allowed = {action: s["Resource"] for s in statements(machine["Policies"]) for action in s["Action"]}
+    assert machine["Name"] == {"Fn::Sub": name}
+    assert allowed["states:StartExecution"]["Fn::Sub"].endswith(f":stateMachine:{name}")
+    for action in ("states:DescribeExecution", "states:StopExecution"):
+        assert allowed[action]["Fn::Sub"].endswith(f":execution:{name}:*")
 
 
 def talks_to_a_cluster(folder: str) -> bool:
@@ -145,7 +157,7 @@ def test_every_setting_that_is_read_is_given_to_the_functions() -> None:
     given = set(template()["Globals"]["Function"]["Environment"]["Variables"])
     own = {name: set(p.get("Environment", {}).get("Variables", {})) for name, p in FUNCTIONS.items()}
     by_lambda = {"AWS_LAMBDA_FUNCTION_NAME"}
-    assert read - given - by_lambda == own["PlanRun"] | own["Sweep"]
+    assert read - given - by_lambda == own["PlanRun"] | own["RegisterDataset"] | own["Sweep"]
 
 
 def targets() -> list[tuple[str, Document]]:

@@ -11,7 +11,7 @@ from dropforge.errors import InvalidInput, NotFound, Problem
 from tests.builders import job_failed
 
 CLASSES = {c.__name__: c for _, c in inspect.getmembers(errors, inspect.isclass) if issubclass(c, Problem)}
-OF_STEP_FUNCTIONS = {"States.Timeout", "States.Aborted", "Unexpected"}
+OF_STEP_FUNCTIONS = {"States.Timeout", "States.Aborted", "States.ExceedToleratedFailureThreshold", "Unexpected"}
 
 
 @pytest.mark.parametrize("code", CATALOGUE)
@@ -20,6 +20,13 @@ def test_every_code_belongs_to_an_error_and_speaks_in_sentences(code: str) -> No
     assert entry.error in CLASSES or entry.error in OF_STEP_FUNCTIONS
     assert entry.what.endswith(".")
     assert entry.next.endswith(".")
+
+
+def test_a_map_that_forgives_nothing_says_which_stage_it_is() -> None:
+    found = read_cause(
+        "States.ExceedToleratedFailureThreshold", "The specified tolerated failure threshold was exceeded."
+    )
+    assert (found.code, found.why) == ("RangesUnread", "The specified tolerated failure threshold was exceeded.")
 
 
 @pytest.mark.parametrize("error", sorted(set(CLASSES) - {"Problem"}))

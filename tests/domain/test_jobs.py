@@ -26,7 +26,7 @@ FAILED = JobState(name="birds-1-train", phase="failed", reason="BackoffLimitExce
 
 
 def test_a_step_becomes_the_job_in_the_golden_file() -> None:
-    plan = planned(by=recipe(step("train", "train", "--data={dataset}", "--out={model}", accelerators=8)))
+    plan = planned(by=recipe(step("train", "train", "--listing={listing}", "--out={model}", accelerators=8)))
     rendered = json.dumps(render(plan, dataset(), run(of=plan), plan.steps[-1]), indent=1, sort_keys=True) + "\n"
     if os.environ.get("GOLDEN") == "1":
         GOLDEN.write_text(rendered)

@@ -10,7 +10,14 @@ def moment(kind: Literal["entered", "exited", "failed"], state: str, at: float) 
 
 
 def test_a_journey_that_has_not_begun_waits_everywhere() -> None:
-    assert lay_out([]) == tuple(Stage(name=name, status="waiting") for name in STAGES)
+    assert lay_out([]) == tuple(Stage(name=name, status="waiting") for name in STAGES if name != "CheckRanges")
+
+
+def test_ranges_are_a_stage_of_large_uploads_only() -> None:
+    assert "CheckRanges" in STAGES
+    assert "CheckRanges" not in {stage.name for stage in lay_out([moment("entered", "CheckDataset", 1)])}
+    stages = {stage.name: stage.status for stage in lay_out([moment("entered", "CheckRanges", 1)])}
+    assert stages["CheckRanges"] == "running"
 
 
 def test_a_stage_that_was_left_has_succeeded_and_the_one_entered_runs() -> None:

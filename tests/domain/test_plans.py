@@ -1,16 +1,17 @@
 """Plans: what makes two runs the same, what a run costs at most, and what its jobs are told."""
 
-import json
-
 import pytest
 from dropforge.domain import prices
 from dropforge.domain.clusters import Image
+from dropforge.domain.datasets import Dataset
+from dropforge.domain.failures import Failure
 from dropforge.domain.plans import QUEUE_CEILING_HOURS, Plan, fill, model_folder
-from dropforge.domain.requests import read_request
+from dropforge.domain.recipes import Parameter, Recipe, Stuck
+from dropforge.domain.requests import RunRequest, read_request
 from dropforge.domain.uploads import RunBlock
-from dropforge.errors import Problem
+from dropforge.errors import InvalidInput, Problem
 
-from tests.builders import dataset, file, planned, recipe, request, step, upload
+from tests.builders import BUCKET, KEY, PARAMETERS, dataset, file, listing, planned, recipe, request, step, upload
 
 
 def asked(own: RunBlock) -> Plan:
@@ -111,12 +112,26 @@ def test_a_recipe_for_other_rows_is_refused() -> None:
 
 
 def test_every_placeholder_is_filled_from_the_attempt_and_the_cluster() -> None:
-    by = recipe(step("train", "{dataset}", "{model}", "{work}", "{cache}", "{base_model}", "{steps}", "{rate}"))
-    plan = planned(by=by)
+    names = (
+        "listing",
+        "listing_sha256",
+        "mount",
+        "model",
+        "checkpoints",
+        "work",
+        "cache",
+        "base_model",
+        "steps",
+        "rate",
+    )
+    plan = planned(by=recipe(step("train", *(f"{{{name}}}" for name in names))))
     run = f"/fsx/runs/zoo/{plan.run_id}/3"
     assert fill(plan, dataset(), model_folder(plan.project, plan.run_id, 3), plan.steps[-1])[3:] == (
-        "/fsx/datasets/zoo/birds/train.jsonl",
+        f"/fsx/{listing().key}",
+        listing().sha256,
+        "/fsx",
         f"{run}/model",
+        f"/fsx/runs/zoo/{plan.run_id}/checkpoints",
         run,
         "/fsx/caches/zoo",
         "acme/tiny",
@@ -125,11 +140,63 @@ def test_every_placeholder_is_filled_from_the_attempt_and_the_cluster() -> None:
     )
 
 
-def test_the_prefetch_is_told_every_file_with_its_digest() -> None:
-    files = (file("up/a.jsonl", "a"), file("up/b.jsonl", "b"))
-    plan = planned(of=dataset(*files))
-    told = json.loads(fill(plan, dataset(*files), "m", plan.steps[0])[-1])
-    assert told == [{"path": f"/fsx/{f.key}", "sha256": f.sha256, "bytes": f.bytes} for f in files]
+def test_every_attempt_of_a_run_has_the_same_place_for_its_checkpoints() -> None:
+    plan = planned(by=recipe(step("train", "{checkpoints}")))
+    places = {fill(plan, dataset(), model_folder("zoo", "birds-1", n), plan.steps[-1])[-1] for n in (1, 2)}
+    assert places == {"/fsx/runs/zoo/birds-1/checkpoints"}
+
+
+def test_the_prefetch_is_told_the_listing_its_digest_and_where_keys_lie() -> None:
+    plan = planned()
+    told = fill(plan, dataset(), "m", plan.steps[0])[3:]
+    assert told == ("prefetch", "--listing", f"/fsx/{listing().key}", "--sha256", listing().sha256, "--mount", "/fsx")
+
+
+def test_what_is_brought_to_the_file_system_is_the_file_or_the_uploads_folder_and_the_listing() -> None:
+    single = planned()
+    many = planned(of=dataset(drop=upload("datasets/zoo/birds/up-1/manifest.json")))
+    assert single.sources == (f"s3://{BUCKET}/{KEY}", f"s3://{BUCKET}/{listing().key}")
+    assert many.sources == (f"s3://{BUCKET}/datasets/zoo/birds/up-1/", f"s3://{BUCKET}/{listing().key}")
+
+
+def rows(**known: int) -> Dataset:
+    return dataset().model_copy(update=known)
+
+
+def refusal(of: Dataset, by: Recipe, asks: RunRequest | None = None) -> Failure:
+    with pytest.raises(InvalidInput) as raised:
+        planned(of=of, by=by, asked=asks)
+    return raised.value.failure
+
+
+def test_a_row_longer_than_the_model_reads_is_named_with_its_place() -> None:
+    by = recipe().model_copy(update={"max_tokens": 50})
+    assert planned(of=rows(longest_bytes=200), by=by).recipe == "tiny"
+    found = refusal(rows(longest_bytes=201), by)
+    assert (found.code, found.evidence) == ("RowsTooLong", {"at": "train.jsonl line 7", "tokens": 51})
+    assert found.why == "train.jsonl line 7 has 201 bytes, about 51 tokens; `tiny` reads at most 50."
+
+
+def test_a_recipe_may_know_its_own_bytes_per_token_or_no_limit() -> None:
+    by = recipe().model_copy(update={"max_tokens": 50, "bytes_per_token": 2.0})
+    assert refusal(rows(longest_bytes=101), by).evidence["tokens"] == 51
+    assert planned(of=rows(longest_bytes=10**9)).recipe == "tiny"
+
+
+def test_fewer_rows_than_one_step_takes_are_refused_with_what_makes_its_size() -> None:
+    batch = {**PARAMETERS, "batch_size": Parameter(default=4, minimum=1)}
+    by = recipe(step(accelerators=8), parameters=batch)
+    asks = read_request({}, {"recipe": "tiny", "compute": {"nodes": 2}})
+    assert planned(of=rows(train_rows=64), by=by, asked=asks).nodes == 2
+    found = refusal(rows(train_rows=63), by, asks)
+    assert (found.code, found.evidence) == ("TooFewRows", {"rows": 63, "wanted": 64})
+    assert "(batch_size 4 x nodes 2 x accelerators 8)" in found.why
+
+
+def test_a_plan_says_when_a_training_counts_as_stuck() -> None:
+    assert planned().stuck == Stuck(times_median=20, at_least_seconds=300)
+    slow = Stuck(times_median=50, at_least_seconds=3600)
+    assert planned(by=recipe().model_copy(update={"stuck": slow})).stuck == slow
 
 
 @pytest.mark.parametrize("placeholder", ["{modell}", "{0}", "{", "{steps:q}"])
@@ -138,8 +205,3 @@ def test_a_placeholder_that_the_recipe_got_wrong_names_step_and_recipe(placehold
     with pytest.raises(Problem) as raised:
         fill(plan, dataset(), "m", plan.steps[-1])
     assert "Step `train` of recipe `tiny`" in raised.value.failure.why
-
-
-def test_the_same_files_are_the_same_version_whatever_their_order() -> None:
-    a, b = file("a.jsonl", "a"), file("b.jsonl", "b")
-    assert dataset(a, b).digest == dataset(b, a).digest

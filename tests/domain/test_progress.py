@@ -4,7 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 from dropforge.domain.progress import Line, Stall, find_stall, read_line, read_progress
-from dropforge.domain.runs import Patience, Progress
+from dropforge.domain.recipes import Stuck
+from dropforge.domain.runs import Progress
 
 PATTERN = r"step=(?P<done>\d+)/(?P<total>\d+)(?: loss=(?P<loss>\S+))?(?: rate=(?P<rate>\S+))?"
 START = Progress(step="train", job="j", phase="running", at="then")
@@ -41,7 +42,7 @@ def test_a_line_without_a_loss_leaves_the_loss_at_the_one_before() -> None:
 
 
 AT = datetime(2026, 11, 20, 9, 14, 7, tzinfo=UTC).timestamp()
-PATIENT = Patience(times_median=10, at_least_seconds=60)
+PATIENT = Stuck(times_median=10, at_least_seconds=60)
 
 
 def steps(*times: float) -> list[Line]:

@@ -58,6 +58,14 @@ def test_the_users_keys_lie_on_the_defaults_at_every_depth() -> None:
     assert (request.compute.nodes, request.compute.priority, request.budget.max_usd) == (3, "low", 5)
 
 
+def test_another_recipe_starts_without_the_parameters_below_it() -> None:
+    below: RunBlock = {"recipe": "a", "parameters": {"rank": 4}, "budget": {"max_usd": 5}}
+    request = read_request(below, {"recipe": "b", "parameters": {"steps": 3}})
+    assert (request.parameters, request.budget.max_usd) == ({"steps": 3}, 5)
+    assert read_request(below, {"recipe": "a", "parameters": {"steps": 3}}).parameters == {"rank": 4, "steps": 3}
+    assert read_request({"parameters": {"rank": 4}}, {"recipe": "cpu-lora"}).parameters == {"rank": 4}
+
+
 def test_merging_changes_neither_side() -> None:
     base: RunBlock = {"compute": {"nodes": 1}}
     over: RunBlock = {"compute": {"priority": "low"}}

@@ -40,7 +40,7 @@ def test_the_same_short_id_with_another_identity_is_a_collision(status: Status) 
 
 
 def test_a_job_is_waited_for_under_the_name_it_has_on_the_cluster() -> None:
-    wait = for_job(run(attempt=2), planned().steps[1], "step=(?P<done>.*)", "token")
+    wait = for_job(run(attempt=2), planned(), planned().steps[1], "token")
     assert (wait.kind, wait.name, wait.token) == ("job", f"{run().id}-2-train", "token")
     assert (wait.cluster, wait.team, wait.phase) == ("research", "vision", "new")
 

@@ -33,6 +33,9 @@ def test_a_manifest_in_an_upload_folder_completes_it() -> None:
         "datasets/zoo/birds/",
         "datasets/zoo/birds/up/train.jsonl",
         "datasets/zoo/birds/up/part-1/rows.jsonl",
+        "datasets/zoo/birds/.dropforge/0123456789abcdef/files.json",
+        "datasets/zoo/birds/.dropforge/0123456789abcdef/ranges/0.json",
+        "datasets/zoo/birds/.dropforge/manifest.json",
         "models/zoo/birds/train.jsonl",
     ],
 )

@@ -36,6 +36,8 @@ ENVIRONMENT = {
     "ENVIRONMENT": "test",
     "LEDGER_TABLE": TABLE,
     "MODELS_BUCKET": MODELS,
+    "DATASETS_BUCKET": DATASETS,
+    "CHECK_RANGE_BYTES": "1000000",
     "EVENT_BUS": BUS,
     "MACHINE_ARN": MACHINE,
     "DEFAULT_RUN": '{"recipe": "cpu-lora"}',

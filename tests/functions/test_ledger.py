@@ -9,7 +9,7 @@ from tests.builders import arrival, dataset, lease, planned, run, upload
 
 
 def wait(token: str) -> Wait:
-    return for_job(run(), planned().steps[1], "", token)
+    return for_job(run(), planned(), planned().steps[1], token)
 
 
 def only_wait() -> Wait:
@@ -114,7 +114,7 @@ def test_a_wait_is_moved_and_ended_by_its_own_token() -> None:
 
 
 def test_all_waits_of_a_cluster_are_found_and_those_of_others_are_not() -> None:
-    mine = [for_task(run(), "import", "a"), wait("b"), for_job(run(attempt=2), planned().steps[1], "", "c")]
+    mine = [for_task(run(), "import", "a"), wait("b"), for_job(run(attempt=2), planned(), planned().steps[1], "c")]
     for one in (*mine, wait("first").model_copy(update={"cluster": "other"})):
         waits.add(one)
     assert {one.token for one in waits.of_cluster("research")} == {"a", "b", "c"}

@@ -12,7 +12,7 @@ from dropforge.errors import Problem
 
 from tests.builders import CLUSTER, IMAGE, PROJECT, dataset
 from tests.contracts.repository import Document
-from tests.functions.conftest import Call
+from tests.functions.conftest import DATASETS, Call
 
 FACTS: dict[tuple[str, str], Value] = {
     ("projects", "zoo"): PROJECT,
@@ -48,6 +48,62 @@ def test_the_deployments_defaults_lie_below_the_request(call: Call, monkeypatch:
     settings.default_run.cache_clear()
     parameters = call("plan_run", to_plan({"parameters": {"steps": 7}}))["parameters"]
     assert (parameters["steps"], parameters["rank"]) == (7, 4)
+
+
+def run_yaml(text: str, project: str = "zoo") -> None:
+    aws.s3().put_object(Bucket=DATASETS, Key=f"datasets/{project}/run.yaml", Body=text.encode())
+
+
+def test_the_projects_defaults_lie_between_the_deployments_and_the_request(
+    call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DEFAULT_RUN", '{"parameters": {"steps": 5, "rank": 4, "seed": 1}}')
+    settings.default_run.cache_clear()
+    run_yaml("parameters: {steps: 6, rank: 16}\nbudget: {max_usd: 0}\n")
+    plan = call("plan_run", to_plan({"parameters": {"steps": 7}}))
+    assert [plan["parameters"][name] for name in ("steps", "rank", "seed")] == [7, 16, 1]
+    assert plan["request"]["budget"]["max_usd"] == 0
+
+
+def test_another_projects_defaults_are_not_read(call: Call) -> None:
+    run_yaml("parameters: {steps: 6}\n", project="farm")
+    assert call("plan_run", to_plan())["parameters"]["steps"] == 60
+
+
+@pytest.mark.parametrize("text", ["", "# nothing yet\n", "{}"])
+def test_defaults_that_say_nothing_change_nothing(call: Call, text: str) -> None:
+    before = call("plan_run", to_plan())
+    run_yaml(text)
+    assert call("plan_run", to_plan()) == before
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("recpie: x\n", "line 1: `recpie` is not a key of a run request. Did you mean `recipe`?"),
+        ("recipe: cpu-lora\ncompute:\n  node: 2\n", "line 3: `compute.node` is not a key"),
+        ("budget:\n\n  max_usd: -1\n", "line 3: `budget.max_usd`: "),
+        ("budget: [1\n", "it is not YAML: "),
+        ("- a\n", "it must be keys with values"),
+        ("1: a\n", "it must be keys with values"),
+        ("recipe: &r cpu-lora\nbase_model: *r\n", "it uses an alias"),
+        ("# " + "x" * 70_000, "it has more than 65,536 bytes"),
+        ("recipe: !!python/name:os.system\n", "it is not YAML: "),
+    ],
+)
+def test_defaults_that_cannot_be_are_named_with_their_line(call: Call, text: str, said: str) -> None:
+    run_yaml(text)
+    with pytest.raises(Problem) as raised:
+        call("plan_run", to_plan())
+    assert raised.value.failure.code == "BadRunRequest"
+    assert raised.value.failure.why.startswith("datasets/zoo/run.yaml")
+    assert said in raised.value.failure.why
+
+
+def test_defaults_that_are_not_text_are_named(call: Call) -> None:
+    aws.s3().put_object(Bucket=DATASETS, Key="datasets/zoo/run.yaml", Body=b"recipe: caf\xe9\n")
+    with pytest.raises(Problem, match=r"datasets/zoo/run\.yaml: it is not YAML"):
+        call("plan_run", to_plan())
 
 
 def test_planning_again_gives_the_same_plan(call: Call) -> None:

@@ -1,58 +1,115 @@
 """What arrived: an upload read as a manifest, whether it is one file or many, and what became of it."""
 
+from collections.abc import Iterator
+
 from pydantic import ValidationError
 
-from dropforge.adapters import clock, ledger, storage
-from dropforge.domain.datasets import DroppedFile, DroppedManifest, File, Manifest, folder
+from dropforge.adapters import clock, ledger, listings, settings, storage
+from dropforge.domain.datasets import FIRST, DroppedFile, DroppedManifest, File, Files, Manifest, check_files, role_of
 from dropforge.domain.failures import Failure
+from dropforge.domain.ranges import divide
+from dropforge.domain.requests import merge
 from dropforge.domain.runs import Arrival, ArrivalStatus
-from dropforge.domain.uploads import Location, RunBlock, Upload, locate
-from dropforge.errors import InvalidInput
+from dropforge.domain.uploads import Location, Start, Upload, Wanted, folder, locate, own_folder
+from dropforge.domain.values import explain
+from dropforge.errors import InvalidInput, NotFound
 
-MANIFEST_LIMIT = 8_000_000  # bytes
+MANIFEST_LIMIT = 32_000_000  # bytes: 100,000 files
 
 
-def read_manifest(upload: Upload, run: RunBlock) -> Manifest:
-    """Return what an upload claims to hold. `run` is the request given by hand; it wins over the manifest's own.
+def read_manifest(start: Start) -> Manifest:
+    """Return what an upload claims to hold, its files written as a listing. The request of `start` lies on the manifest's own.
 
-    Raises InvalidInput (WrongKeyLayout, BadManifest, ManifestMismatch) or NotFound (UploadGone).
+    Raises InvalidInput (BadInput, WrongKeyLayout, BadManifest, ManifestMismatch, RoleUnknown, and what check_files says) or NotFound (UploadGone).
     """
-    location = locate(upload.key)
+    location = locate(start.upload.key)
     if location is None:
-        raise InvalidInput("WrongKeyLayout", f"`{upload.key}` is not a dataset.", {"key": upload.key})
+        raise InvalidInput("WrongKeyLayout", f"`{start.upload.key}` is not a dataset.", {"key": start.upload.key})
+    upload = _pinned(start.upload)
     if location.role == "file":
-        files: tuple[File, ...] = (storage.describe(upload, upload.key.rpartition("/")[2]),)
-        return _manifest(upload, location, files, run)
+        return _manifest(upload, location, (storage.describe(upload),), start)
     dropped = _dropped(upload)
-    files = tuple(_listed(upload, line) for line in dropped.files)
-    return _manifest(upload, location, files, run or dropped.run)
+    files = _listed(upload, dropped.files)
+    return _manifest(upload, location, files, start.model_copy(update={"run": merge(dropped.run, start.run)}))
 
 
-def _manifest(upload: Upload, location: Location, files: tuple[File, ...], run: RunBlock) -> Manifest:
-    return Manifest(upload=upload, project=location.project, dataset=location.dataset, files=files, run=run)
+def _pinned(wanted: Wanted) -> Upload:
+    """Return the upload in one version: the one asked for, or the newest."""
+    if wanted.bucket != settings.datasets_bucket():
+        why = f"`upload.bucket` is `{wanted.bucket}`; datasets lie in `{settings.datasets_bucket()}`."
+        raise InvalidInput("BadInput", why)
+    version_id = wanted.version_id or storage.newest_version(wanted.bucket, wanted.key)
+    if version_id is None:
+        raise NotFound("UploadGone", f"There is no `{wanted.key}` in `{wanted.bucket}`.", {"key": wanted.key})
+    return Upload(bucket=wanted.bucket, key=wanted.key, version_id=version_id)
+
+
+def _manifest(upload: Upload, location: Location, files: tuple[File, ...], start: Start) -> Manifest:
+    listed = Files(range_bytes=settings.check_range_bytes(), files=files)
+    check_files(files, listed.range_bytes)
+    ranges = len(divide(listed))
+    return Manifest(
+        upload=upload,
+        project=location.project,
+        dataset=location.dataset,
+        files=len(files),
+        bytes=sum(file.bytes for file in files),
+        ranges=ranges if ranges > 1 else 0,
+        listing=listings.write(upload.bucket, own_folder(upload, location) + "claimed.json", listed),
+        run=start.run,
+    )
 
 
 def _dropped(upload: Upload) -> DroppedManifest:
-    raw = storage.read_small(upload, MANIFEST_LIMIT)
+    raw = storage.read_whole(upload, MANIFEST_LIMIT + 1)
+    if len(raw) > MANIFEST_LIMIT:
+        why = f"It has more than {MANIFEST_LIMIT:,} bytes."
+        raise InvalidInput("BadManifest", why, {"key": upload.key})
     try:
         return DroppedManifest.model_validate_json(raw)
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise InvalidInput("BadManifest", f"{place}: {first['msg']}.", {"key": upload.key}) from error
+        raise InvalidInput("BadManifest", explain(error), {"key": upload.key}) from error
 
 
-def _listed(upload: Upload, line: DroppedFile) -> File:
-    key = folder(upload.key) + line.path
-    if ".." in line.path.split("/") or line.path.startswith("/"):
-        raise InvalidInput("BadManifest", f"`{line.path}` leaves the upload's own folder.", {"key": upload.key})
-    found = storage.find(upload.bucket, key, line.path)
-    if found is None:
-        raise InvalidInput("ManifestMismatch", f"`{line.path}` is listed and missing.", {"key": key})
-    if found.bytes != line.bytes:
-        why = f"`{line.path}` has {found.bytes:,} bytes, the manifest says {line.bytes:,}."
-        raise InvalidInput("ManifestMismatch", why, {"key": key})
-    return found.model_copy(update={"sha256": line.sha256})
+def _listed(upload: Upload, lines: tuple[DroppedFile, ...]) -> tuple[File, ...]:
+    """Return the files that a manifest lists, in the versions they have now."""
+    _refuse_paths(upload, [line.path for line in lines])
+    there = storage.newest_files(upload.bucket, folder(upload.key))
+    missing = [line.path for line in lines if line.path not in there]
+    if missing:
+        why = f"{_named(missing)} listed and missing. manifest.json must be uploaded last, when all files are there."
+        raise InvalidInput("ManifestMismatch", why, {"key": upload.key, "missing": missing[:FIRST]})
+    wrong = [line for line in lines if there[line.path].bytes != line.bytes]
+    if wrong:
+        one = wrong[0]
+        why = f"`{one.path}` has {there[one.path].bytes:,} bytes, the manifest says {one.bytes:,}."
+        raise InvalidInput("ManifestMismatch", why, {"key": upload.key, "files": [line.path for line in wrong[:FIRST]]})
+    claims = ({"sha256": line.sha256, "role": line.role or role_of(line.path)} for line in lines)
+    return tuple(there[line.path].model_copy(update=claim) for line, claim in zip(lines, claims, strict=True))
+
+
+def _named(paths: list[str]) -> str:
+    more = f" and {len(paths) - 1:,} more are" if len(paths) > 1 else " is"
+    return f"`{paths[0]}`{more}"
+
+
+def _refuse_paths(upload: Upload, paths: list[str]) -> None:
+    """Refuse paths that leave the folder, that no file system can hold, or that stand twice."""
+    for path in paths:
+        if {"", ".", ".."} & set(path.split("/")):
+            why = f"`{path}` is not a path inside the upload's own folder."
+            raise InvalidInput("BadManifest", why, {"key": upload.key})
+    twice = next(_repeated(paths), None)
+    if twice is not None:
+        raise InvalidInput("BadManifest", f"`{twice}` is listed twice.", {"key": upload.key})
+
+
+def _repeated(paths: list[str]) -> Iterator[str]:
+    seen: set[str] = set()
+    for path in paths:
+        if path in seen:
+            yield path
+        seen.add(path)
 
 
 def record(manifest: Manifest, execution: str, status: ArrivalStatus, failure: Failure | None = None) -> None:
@@ -66,6 +123,14 @@ def record(manifest: Manifest, execution: str, status: ArrivalStatus, failure: F
         at=clock.stamp(),
     )
     _advance(arrival, execution, status, None, failure)
+
+
+def record_ready(manifest: Manifest, execution: str) -> None:
+    """Write that an upload was believed, and that it is the newest of its dataset unless a later one is."""
+    record(manifest, execution, "ready")
+    arrival = ledger.arrival(manifest.upload)
+    if arrival is not None:
+        ledger.record_latest(arrival)
 
 
 def advance(

@@ -70,7 +70,7 @@ def _queue_on(wait: Wait, queued: Queued) -> bool:
 
 def _run_on(seen: Seen, wait: Wait, state: JobState) -> bool:
     lines = _newest_lines(seen, wait.name)
-    stall = find_stall(wait.progress, lines, wait.patience, clock.now().timestamp())
+    stall = find_stall(wait.progress, lines, wait.stuck, clock.now().timestamp())
     if stall is not None:
         return _give_up(seen, wait, _stuck(wait, stall))
     texts = [line.text for line in lines]

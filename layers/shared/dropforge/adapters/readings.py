@@ -1,64 +1,105 @@
-"""Reading a dataset: every byte once, hashed and checked as it passes, and the report written beside the upload."""
+"""Reading an upload: every byte once, hashed and checked as it passes, by one function or by several side by side.
 
-from dropforge.adapters import storage
+A function that reads a range never fails for what it finds there: it writes it down, and the one that joins all ranges says it. A failed
+range would end its whole Map under a name that tells nobody anything.
+"""
+
+from itertools import chain
+
+from dropforge.adapters import listings, storage
 from dropforge.domain import rows
 from dropforge.domain.blocks import Hashed, gunzip
-from dropforge.domain.datasets import Dataset, File, Manifest, content_digest, folder
+from dropforge.domain.datasets import File, Files, Listing, Manifest, is_packed
+from dropforge.domain.ranges import Range, Slice, Stretch, divide, is_divided, joined_digest
+from dropforge.domain.readings import Longest, Reading, Readings, join
 from dropforge.domain.reports import Report
-from dropforge.domain.uploads import REPORT
-from dropforge.errors import InvalidInput
+from dropforge.domain.uploads import folder
+from dropforge.errors import InvalidInput, NotFound
 
 
-def read(manifest: Manifest) -> Dataset:
-    """Read a manifest's files and return the dataset. Raises InvalidInput (DatasetRejected, ManifestMismatch) after the report is written."""
-    readings = [_read_file(manifest.upload.bucket, file) for file in manifest.files]
-    reports = [report for _, report in readings]
-    files = tuple(file for file, _ in readings)
-    uri = _write_report(manifest, reports)
-    _refuse_bad(reports, uri)
-    _refuse_changed(manifest.files, files)
-    return Dataset(
-        project=manifest.project,
-        name=manifest.dataset,
-        digest=content_digest(files),
-        kind="sft",
-        rows=sum(report.rows for report in reports),
-        bytes=sum(file.bytes for file in files),
-        files=files,
-        upload=manifest.upload,
-        report_uri=uri,
-    )
+def read_range(manifest: Manifest, number: int) -> None:
+    """Read one range of an upload and write what was found beside its listing."""
+    listed = listings.read(manifest.listing)
+    found = _read(manifest.listing, listed, divide(listed)[number])
+    storage.write(manifest.listing.bucket, _place(manifest.listing, number), found.model_dump_json().encode())
 
 
-def _read_file(bucket: str, file: File) -> tuple[File, Report]:
-    hashed = Hashed(storage.read_blocks(bucket, file))
-    report = rows.check(gunzip(hashed) if file.path.endswith(".gz") else hashed, file.path)
-    return file.model_copy(update={"sha256": hashed.sha256}), report
+def read_all(manifest: Manifest) -> tuple[Files, list[Reading]]:
+    """Return the files as they were read and what was found in each. Raises NotFound (UploadGone) or InvalidInput (ListingChanged)."""
+    listed = listings.read(manifest.listing)
+    shares = divide(listed)
+    if manifest.ranges:
+        found = [_written(manifest.listing, number) for number in range(len(shares))]
+    else:
+        found = [_read(manifest.listing, listed, share) for share in shares]
+    return _by_file(listed, found)
 
 
-def _refuse_changed(claimed: tuple[File, ...], read: tuple[File, ...]) -> None:
-    for said, found in zip(claimed, read, strict=True):
-        if said.sha256 not in (None, found.sha256):
-            why = f"`{said.path}` has the SHA-256 {found.sha256}, the manifest says {said.sha256}."
-            raise InvalidInput("ManifestMismatch", why, {"key": said.key})
+def _read(listing: Listing, listed: Files, share: Range) -> Readings:
+    try:
+        readings = tuple(_read_slice(listing.bucket, listed, piece) for piece in share)
+    except NotFound as problem:
+        return Readings(listing=listing.sha256, failure=problem.failure)
+    return Readings(listing=listing.sha256, readings=readings)
 
 
-def _write_report(manifest: Manifest, reports: list[Report]) -> str:
-    document = {
-        "upload": manifest.upload.model_dump(mode="json"),
-        "accepted": all(report.accepted for report in reports),
-        "files": [report.model_dump(mode="json") for report in reports],
-    }
-    return storage.write_json(manifest.upload.bucket, folder(manifest.upload.key) + REPORT, document)
+def _read_slice(bucket: str, listed: Files, piece: Slice) -> Reading:
+    file = listed.files[piece.file]
+    report, longest, sha256 = (_stretch if is_divided(file, listed.range_bytes) else _whole)(bucket, file, piece)
+    measured = {"longest_bytes": longest.bytes, "longest_line": longest.line}
+    return Reading(file=piece.file, report=report, sha256=sha256, **measured)
 
 
-def _refuse_bad(reports: list[Report], uri: str) -> None:
-    bad = [report for report in reports if not report.accepted]
-    if not bad:
-        return
-    lines = [line for report in bad for line in report.summary()][:5]
-    faults = sum(sum(report.counts.values()) for report in bad)
-    counted = f"{faults} fault{'' if faults == 1 else 's'} in {len(bad)} file{'' if len(bad) == 1 else 's'}"
-    more = [f"and {faults - len(lines)} more, all in the report"] if faults > len(lines) else []
-    why = f"{counted}. First: {lines[0]}"
-    raise InvalidInput("DatasetRejected", why, {"report": uri, "then": [*lines[1:], *more]})
+def _whole(bucket: str, file: File, piece: Slice) -> tuple[Report, Longest, str]:
+    hashed = Hashed(storage.read_blocks(bucket, file, 0, piece.end))
+    longest = Longest(gunzip(hashed) if is_packed(file) else hashed)
+    report = rows.check(longest, file.path)
+    return report, longest, hashed.sha256
+
+
+def _stretch(bucket: str, file: File, piece: Slice) -> tuple[Report, Longest, str]:
+    """Read one range of a large file. One in which no line starts has no rows, which is no fault: a line may be longer than a range."""
+    last = min(piece.end + rows.MAX_LINE + rows.BLOCK, file.bytes)
+    stretch = Stretch(storage.read_blocks(bucket, file, max(piece.begin - 1, 0), last), piece.begin, piece.end)
+    longest = Longest(stretch)
+    blocks = iter(longest)
+    first = next(blocks, None)
+    nothing = Report(file=file.path, kind="", rows=0, good_rows=0)
+    report = rows.check(chain([first], blocks), file.path) if first else nothing
+    return report, longest, stretch.sha256
+
+
+def _place(listing: Listing, number: int) -> str:
+    return f"{folder(listing.key)}ranges/{number}.json"
+
+
+def _written(listing: Listing, number: int) -> Readings:
+    key = _place(listing, number)
+    body = storage.read_newest(listing.bucket, key)
+    if body is None:
+        raise NotFound("UploadGone", f"`{key}`, which says what was read, is not there any more.", {"key": key})
+    found = Readings.model_validate_json(body)
+    if found.listing != listing.sha256:
+        raise InvalidInput("ListingChanged", f"`{key}` was written for other files of the same upload.", {"key": key})
+    return found
+
+
+def _by_file(listed: Files, found: list[Readings]) -> tuple[Files, list[Reading]]:
+    failed = next((one.failure for one in found if one.failure), None)
+    if failed is not None:
+        raise NotFound(failed.code, failed.why, failed.evidence)
+    parts: list[list[Reading]] = [[] for _ in listed.files]
+    for reading in chain.from_iterable(one.readings for one in found):
+        parts[reading.file].append(reading)
+    files = tuple(_as_read(file, own, listed.range_bytes) for file, own in zip(listed.files, parts, strict=True))
+    return Files(range_bytes=listed.range_bytes, files=files), [join(own) for own in parts]
+
+
+def _as_read(file: File, parts: list[Reading], range_bytes: int) -> File:
+    """Return a file with what was read of it. The claim of a file that was read in ranges stays a claim."""
+    found: dict[str, object] = {"rows": sum(part.report.rows for part in parts)}
+    if is_divided(file, range_bytes):
+        found["ranges_sha256"] = joined_digest([part.sha256 for part in parts])
+    else:
+        found["sha256"] = parts[0].sha256
+    return file.model_copy(update=found)

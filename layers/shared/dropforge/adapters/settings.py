@@ -26,6 +26,18 @@ def models_bucket() -> str:
 
 
 @cache
+def datasets_bucket() -> str:
+    """The bucket of uploads."""
+    return os.environ["DATASETS_BUCKET"]
+
+
+@cache
+def check_range_bytes() -> int:
+    """How many bytes of an upload one function reads."""
+    return int(os.environ["CHECK_RANGE_BYTES"])
+
+
+@cache
 def bus() -> str:
     """The event bus we announce on."""
     return os.environ["EVENT_BUS"]
@@ -35,12 +47,6 @@ def bus() -> str:
 def machine_arn() -> str:
     """The state machine `dataset_to_model`."""
     return os.environ["MACHINE_ARN"]
-
-
-@cache
-def datasets_bucket() -> str:
-    """The bucket that uploads arrive in."""
-    return os.environ["DATASETS_BUCKET"]
 
 
 @cache

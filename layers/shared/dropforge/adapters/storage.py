@@ -19,30 +19,42 @@ if TYPE_CHECKING:
 BLOCK = 64 * 1024
 PAGES = 10  # of 1,000 versions: what one sweep looks at
 _GONE = frozenset({"404", "NoSuchKey", "NoSuchVersion", "NotFound", "405", "MethodNotAllowed"})
+_NO_VERSION = frozenset({"400", "InvalidArgument"})  # what S3 says of a version id that cannot be one
 
 
-def describe(upload: Upload, path: str) -> File:
+def describe(upload: Upload) -> File:
     """Return the uploaded object as a file. Raises NotFound (UploadGone)."""
     try:
         head = aws.s3().head_object(Bucket=upload.bucket, Key=upload.key, VersionId=upload.version_id)
     except ClientError as error:
         raise _gone(error, upload.key) from error
+    path = upload.key.rpartition("/")[2]
     return File(path=path, key=upload.key, version_id=upload.version_id, bytes=head["ContentLength"])
 
 
-def find(bucket: str, key: str, path: str) -> File | None:
-    """Return the newest version of an object as a file, or None."""
+def newest_version(bucket: str, key: str) -> str | None:
+    """Return the newest version id of an object, or None."""
     try:
-        head = aws.s3().head_object(Bucket=bucket, Key=key)
+        return aws.s3().head_object(Bucket=bucket, Key=key)["VersionId"]
     except ClientError as error:
         if aws.code_of(error) in _GONE:
             return None
         raise
-    return File(path=path, key=key, version_id=head.get("VersionId", ""), bytes=head["ContentLength"])
 
 
-def read_small(upload: Upload, limit: int) -> bytes:
-    """Return at most `limit` bytes of an object version. Raises NotFound (UploadGone)."""
+def newest_files(bucket: str, prefix: str) -> dict[str, File]:
+    """Return the newest version of every object below a prefix, by path relative to it; a thousand in one request."""
+    pages = aws.s3().get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=prefix)
+    entries = (entry for page in pages for entry in page.get("Versions", []) if entry["IsLatest"])
+    files = ((entry["Key"].removeprefix(prefix), entry) for entry in entries)
+    return {
+        path: File(path=path, key=entry["Key"], version_id=entry["VersionId"], bytes=entry["Size"])
+        for path, entry in files
+    }
+
+
+def read_whole(upload: Upload, limit: int | None = None) -> bytes:
+    """Return an object version, at most its first `limit` bytes. Raises NotFound (UploadGone)."""
     try:
         answer = aws.s3().get_object(Bucket=upload.bucket, Key=upload.key, VersionId=upload.version_id)
     except ClientError as error:
@@ -51,10 +63,17 @@ def read_small(upload: Upload, limit: int) -> bytes:
         return body.read(limit)
 
 
-def read_blocks(bucket: str, file: File) -> Iterator[bytes]:
-    """Yield an object version in blocks of 64 KiB. Raises NotFound (UploadGone)."""
+def read_newest(bucket: str, key: str, limit: int | None = None) -> bytes | None:
+    """Return the newest version of an object, at most its first `limit` bytes, or None."""
+    version_id = newest_version(bucket, key)
+    return None if version_id is None else read_whole(Upload(bucket=bucket, key=key, version_id=version_id), limit)
+
+
+def read_blocks(bucket: str, file: File, begin: int, end: int) -> Iterator[bytes]:
+    """Yield the bytes from `begin` up to `end` of an object version in blocks of 64 KiB. Raises NotFound (UploadGone)."""
+    wanted = f"bytes={begin}-{end - 1}"
     try:
-        answer = aws.s3().get_object(Bucket=bucket, Key=file.key, VersionId=file.version_id)
+        answer = aws.s3().get_object(Bucket=bucket, Key=file.key, VersionId=file.version_id, Range=wanted)
     except ClientError as error:
         raise _gone(error, file.key) from error
     with closing(answer["Body"]) as body:
@@ -98,6 +117,11 @@ def write_json(bucket: str, key: str, document: object) -> str:
     return f"s3://{bucket}/{key}"
 
 
+def write(bucket: str, key: str, body: bytes) -> str:
+    """Write a JSON object as it is and return its version id."""
+    return aws.s3().put_object(Bucket=bucket, Key=key, Body=body, ContentType="application/json")["VersionId"]
+
+
 def write_text(bucket: str, key: str, text: str) -> str:
     """Write a text object and return its URI."""
     aws.s3().put_object(Bucket=bucket, Key=key, Body=text.encode(), ContentType="text/plain; charset=utf-8")
@@ -105,6 +129,6 @@ def write_text(bucket: str, key: str, text: str) -> str:
 
 
 def _gone(error: ClientError, key: str) -> Exception:
-    if aws.code_of(error) in _GONE:
+    if aws.code_of(error) in _GONE | _NO_VERSION:
         return NotFound("UploadGone", f"`{key}` is not there any more in the version that was uploaded.", {"key": key})
     return error

@@ -31,6 +31,12 @@ CATALOGUE: dict[str, Entry] = {
         "you",
         "Upload to datasets/<project>/<dataset>/train.jsonl (or .jsonl.gz); names are lower-case letters, digits and dashes.",
     ),
+    "BadInput": Entry(
+        "InvalidInput",
+        "The execution's input cannot be read.",
+        "you",
+        "Correct the named key; docs/journey.md, section Starting by hand, shows the whole input.",
+    ),
     "EmptyFile": Entry(
         "InvalidInput", "The file is empty.", "you", "Check the export that wrote it, then upload it again."
     ),
@@ -49,6 +55,30 @@ CATALOGUE: dict[str, Entry] = {
         "you",
         "Upload the named file again, or correct the manifest, then upload manifest.json last.",
     ),
+    "RoleUnknown": Entry(
+        "InvalidInput",
+        "It cannot be told whether a file is for training or for validation.",
+        "you",
+        'Start its name with `train` or `validation`, or give its line in manifest.json a "role", then upload manifest.json again.',
+    ),
+    "NoTrainFile": Entry(
+        "InvalidInput",
+        "The upload has nothing to train on.",
+        "you",
+        "Add a file whose name starts with `train`, then upload manifest.json again.",
+    ),
+    "ListingChanged": Entry(
+        "InvalidInput",
+        "What Dropforge wrote about the upload is not what lies there now.",
+        "the platform team",
+        "Find out who writes below .dropforge/ in the datasets bucket (its access log), then drop again.",
+    ),
+    "RangesUnread": Entry(
+        "States.ExceedToleratedFailureThreshold",
+        "A part of the upload could not be read.",
+        "Dropforge",
+        "Read the error of the failed part in the execution's map run, then drop again.",
+    ),
     "DatasetRejected": Entry(
         "InvalidInput",
         "The dataset has rows that no training could use.",
@@ -57,9 +87,9 @@ CATALOGUE: dict[str, Entry] = {
     ),
     "DatasetTooLarge": Entry(
         "InvalidInput",
-        "The dataset is larger than one check can read.",
+        "The dataset is larger than can be checked.",
         "you",
-        "Drop at most 20 GB at once.",
+        "Split a large .gz file into smaller ones, or upload it unpacked; divide more than 1 TB or 100,000 files over several datasets.",
     ),
     "BadRunRequest": Entry(
         "InvalidInput", "The run request is not valid.", "you", "Correct the named key; docs/journey.md lists them all."
@@ -72,6 +102,18 @@ CATALOGUE: dict[str, Entry] = {
         "The recipe trains on another kind of rows than this dataset has.",
         "you",
         "Choose a recipe for this kind, or convert the rows.",
+    ),
+    "RowsTooLong": Entry(
+        "InvalidInput",
+        "A row is longer than the recipe can read.",
+        "you",
+        "Shorten, split or drop the row that the cause names (and longer ones), or choose a recipe that reads longer rows.",
+    ),
+    "TooFewRows": Entry(
+        "InvalidInput",
+        "The dataset has fewer rows to train on than one training step takes.",
+        "you",
+        "Add rows, or lower parameters.batch_size or compute.nodes.",
     ),
     "InstanceTypeNotAllowed": Entry(
         "InvalidInput",
@@ -297,6 +339,8 @@ def read_cause(error: str, cause: str) -> Failure:
     """
     if error == "States.Timeout":
         return failure("ExecutionTimedOut", cause or "A state or the machine reached its time-out.")
+    if error == "States.ExceedToleratedFailureThreshold":
+        return failure("RangesUnread", cause or "A child execution of CheckRanges failed.")
     message = _lambda_message(cause)
     try:
         return Failure.model_validate_json(message)

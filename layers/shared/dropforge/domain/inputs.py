@@ -5,13 +5,14 @@ from dropforge.domain.datasets import Dataset, Manifest
 from dropforge.domain.jobs import JobResult
 from dropforge.domain.plans import Plan, PlannedStep
 from dropforge.domain.runs import Run
-from dropforge.domain.uploads import Drop, RunBlock
+from dropforge.domain.uploads import RunBlock
 from dropforge.domain.values import Received, Value
 
 
-class Started(Drop):
-    """The machine's input together with the execution's own name."""
+class Started(Value):
+    """The machine's input, whatever was typed there, together with the execution's own name."""
 
+    input: object
     execution: str
 
 
@@ -20,6 +21,19 @@ class ToCheck(Value):
 
     manifest: Manifest
     execution: str
+
+
+class ToCheckRange(Value):
+    """One of the ranges in which an upload is read."""
+
+    manifest: Manifest
+    number: int
+
+
+class RangeRead(Value):
+    """What was read; what was found there lies beside the listing."""
+
+    number: int
 
 
 class ToPlan(Value):

@@ -9,6 +9,7 @@ from dropforge.domain.values import Value
 
 STAGES = (
     "RegisterDataset",
+    "CheckRanges",
     "CheckDataset",
     "PlanRun",
     "AdmitRun",
@@ -18,6 +19,7 @@ STAGES = (
     "VerifyCheckpoint",
     "RegisterModel",
 )
+OPTIONAL = ("CheckRanges",)  # passed by for most drops, so shown only once it was entered
 
 
 class Stage(Value):
@@ -64,7 +66,8 @@ def lay_out(moments: list[Moment]) -> tuple[Stage, ...]:
             exited[moment.state] = moment.at
         else:
             failed_at = moment.at
-    return tuple(_stage(name, entered.get(name), exited.get(name), failed_at) for name in STAGES)
+    shown = [name for name in STAGES if name in entered or name not in OPTIONAL]
+    return tuple(_stage(name, entered.get(name), exited.get(name), failed_at) for name in shown)
 
 
 def _stage(name: str, started: float | None, ended: float | None, failed_at: float | None) -> Stage:

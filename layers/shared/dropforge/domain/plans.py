@@ -1,11 +1,12 @@
 """Plans: what a run would do, as data: its identity, its jobs in order, its price.
 
-Planning creates nothing. A placeholder in a step's arguments is one of: {dataset_files} (JSON list of path, sha256, bytes), {dataset} (path of
-the first file), {dataset_sha256} (its digest), {model} (the folder that will be promoted), {work} (the attempt's own folder), {cache} (the
-project's cache), {base_model} and any parameter of the recipe by name.
+Planning creates nothing. A placeholder in a step's arguments is one of: {listing} (path of the dataset's listing), {listing_sha256} (its
+digest), {mount} (the folder that keys of the datasets bucket lie below), {model} (the folder that will be promoted), {checkpoints} (the run's
+own, the same for every attempt), {work} (the attempt's own folder), {cache} (the project's cache), {base_model} and any parameter of the
+recipe by name.
 """
 
-import json
+import math
 from typing import Literal
 
 from pydantic import Field
@@ -14,16 +15,15 @@ from dropforge import naming
 from dropforge.domain.clusters import Cluster, Image, Project
 from dropforge.domain.datasets import Dataset
 from dropforge.domain.prices import ceiling_usd, check_budget
-from dropforge.domain.recipes import MAX_STEPS, Recipe, Resources, Scalar, Step, resolve
+from dropforge.domain.recipes import MAX_STEPS, Recipe, Resources, Scalar, Step, Stuck, resolve
 from dropforge.domain.requests import RunRequest
-from dropforge.domain.runs import Patience
 from dropforge.domain.values import Sha256, Slug, Value, digest
 from dropforge.errors import InvalidInput
 
 QUEUE_CEILING_HOURS = 24 * 7  # how long a job may wait for quota before the run gives up
 PREFETCH = Step(
     name="prefetch",
-    arguments=("prefetch", "--files", "{dataset_files}"),
+    arguments=("prefetch", "--listing", "{listing}", "--sha256", "{listing_sha256}", "--mount", "{mount}"),
     resources=Resources(cpu="500m", memory="512Mi"),
     deadline_minutes=120,
 )
@@ -37,11 +37,10 @@ class PlannedStep(Value):
     resources: Resources
     deadline_seconds: int
     timeout_seconds: int
-    patience: Patience = Patience()
 
 
 class Plan(Value):
-    """What a run would do. `price_usd` is the most it can cost: every step at its deadline."""
+    """What a run would do. `price_usd` is the most it can cost: every step at its deadline. `sources` are S3 URIs of objects or whole folders."""
 
     run_id: str
     identity: Sha256
@@ -60,6 +59,7 @@ class Plan(Value):
     nodes: int
     priority: Slug
     progress: str
+    stuck: Stuck
     price_usd: float
     request: RunRequest
     steps: tuple[PlannedStep, ...] = Field(min_length=1, max_length=MAX_STEPS + 1)
@@ -99,6 +99,7 @@ def plan(dataset: Dataset, request: RunRequest, recipe: Recipe, project: Project
     price = ceiling_usd(instance_type, request.compute.nodes, hours)
     check_budget(price, request.budget.max_usd)
     shape = (request.compute.nodes, max(step.resources.accelerators for step in steps))
+    _check_rows(dataset, recipe, resolve(recipe, request.parameters), shape)
     whole = identity(dataset, recipe, request, image, shape)
     return Plan(
         run_id=naming.run(dataset.name, whole),
@@ -118,11 +119,29 @@ def plan(dataset: Dataset, request: RunRequest, recipe: Recipe, project: Project
         nodes=request.compute.nodes,
         priority=request.compute.priority,
         progress=recipe.progress,
+        stuck=recipe.stuck,
         price_usd=price,
         request=request,
         steps=tuple(_planned(step, recipe) for step in steps),
-        sources=tuple(f"s3://{dataset.upload.bucket}/{file.key}" for file in dataset.files),
+        sources=dataset.sources,
     )
+
+
+def _check_rows(dataset: Dataset, recipe: Recipe, parameters: dict[str, Scalar], shape: tuple[int, int]) -> None:
+    """Refuse rows that the model cannot read whole, and fewer of them than one step takes (parameter `batch_size`, on every accelerator)."""
+    tokens = math.ceil(dataset.longest_bytes / recipe.bytes_per_token)
+    if recipe.max_tokens is not None and tokens > recipe.max_tokens:
+        why = (
+            f"{dataset.longest_at} has {dataset.longest_bytes:,} bytes, about {tokens:,} tokens; "
+            f"`{recipe.name}` reads at most {recipe.max_tokens:,}."
+        )
+        raise InvalidInput("RowsTooLong", why, {"at": dataset.longest_at, "tokens": tokens})
+    nodes, accelerators = shape[0], max(shape[1], 1)
+    wanted = int(parameters.get("batch_size", 1)) * nodes * accelerators
+    if dataset.train_rows < wanted:
+        counted = f"batch_size {parameters.get('batch_size', 1)} x nodes {nodes} x accelerators {accelerators}"
+        why = f"There are {dataset.train_rows:,} rows to train on; one step takes {wanted:,} ({counted})."
+        raise InvalidInput("TooFewRows", why, {"rows": dataset.train_rows, "wanted": wanted})
 
 
 def _instance_type(dataset: Dataset, recipe: Recipe, request: RunRequest) -> str:
@@ -156,15 +175,15 @@ def fill(plan: Plan, dataset: Dataset, model: str, step: PlannedStep) -> tuple[s
     Raises InvalidInput for a placeholder that the recipe got wrong.
     """
     mount = plan.cluster.mount_path
-    paths = [f"{mount}/{file.key}" for file in dataset.files]
-    files = [{"path": p, "sha256": f.sha256, "bytes": f.bytes} for p, f in zip(paths, dataset.files, strict=True)]
+    work = model.rpartition("/")[0]
     values: dict[str, Scalar] = {
         **plan.parameters,
-        "dataset_files": json.dumps(files, separators=(",", ":")),
-        "dataset": paths[0],
-        "dataset_sha256": dataset.files[0].sha256 or "",
+        "listing": f"{mount}/{dataset.listing.key}",
+        "listing_sha256": dataset.listing.sha256,
+        "mount": mount,
         "model": f"{mount}/{model}",
-        "work": f"{mount}/{model.rpartition('/')[0]}",
+        "checkpoints": f"{mount}/{work.rpartition('/')[0]}/checkpoints",
+        "work": f"{mount}/{work}",
         "cache": f"{mount}/caches/{plan.project}",
         "base_model": plan.base_model,
     }

@@ -11,7 +11,8 @@ from itertools import pairwise
 from statistics import median
 from typing import NamedTuple
 
-from dropforge.domain.runs import Patience, Progress
+from dropforge.domain.recipes import Stuck
+from dropforge.domain.runs import Progress
 
 ENOUGH = 4  # gaps between step lines before a pace is believed
 _STAMPED = re.compile(r"^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d+)?(Z|[+-]\d\d:\d\d) ?(.*)$")
@@ -41,7 +42,7 @@ def read_line(raw: str) -> Line:
     return Line(datetime.fromisoformat(match[1] + zone).timestamp(), match[3])
 
 
-def find_stall(pattern: str, lines: Sequence[Line], patience: Patience, now: float) -> Stall | None:
+def find_stall(pattern: str, lines: Sequence[Line], stuck: Stuck, now: float) -> Stall | None:
     """Return the stall that a running job's newest lines show at `now` (seconds since 1970), or None."""
     steps = [line for line in lines if line.at is not None and pattern and re.search(pattern, line.text)]
     times = [line.at for line in steps if line.at is not None]
@@ -49,7 +50,7 @@ def find_stall(pattern: str, lines: Sequence[Line], patience: Patience, now: flo
     if len(gaps) < ENOUGH:
         return None
     pace, silent = median(gaps), now - times[-1]
-    if silent < max(patience.at_least_seconds, patience.times_median * pace):
+    if silent < max(stuck.at_least_seconds, stuck.times_median * pace):
         return None
     return Stall(silent, pace, steps[-1].text)
 

@@ -42,8 +42,15 @@ class Step(Value):
     deadline_minutes: int = Field(gt=0, le=7 * 24 * 60)
 
 
+class Stuck(Value):
+    """When a training that says nothing more counts as stuck: after so many times its usual pause between two steps, and not before so long."""
+
+    times_median: float = Field(default=20, gt=1)
+    at_least_seconds: int = Field(default=300, gt=0)
+
+
 class Recipe(Value):
-    """One file of recipes/."""
+    """One file of recipes/. A row of more than `max_tokens` tokens (its bytes divided by `bytes_per_token`) cannot be trained on."""
 
     name: Slug
     description: str
@@ -57,6 +64,9 @@ class Recipe(Value):
     parameters: dict[str, Parameter]
     steps: tuple[Step, ...] = Field(min_length=1, max_length=MAX_STEPS)
     progress: str = ""
+    max_tokens: int | None = Field(default=None, gt=0)
+    bytes_per_token: float = Field(default=4.0, gt=0)
+    stuck: Stuck = Stuck()
 
     @field_validator("steps")
     @classmethod

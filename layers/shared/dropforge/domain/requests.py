@@ -66,12 +66,29 @@ def merge(base: RunBlock, over: RunBlock) -> RunBlock:
     return merged
 
 
+def lay(base: RunBlock, over: RunBlock) -> RunBlock:
+    """Return a request block with `over` laid on it. Parameters belong to a recipe: another recipe starts without those below it."""
+    changed = "recipe" in over and over["recipe"] != base.get("recipe", RunRequest().recipe)
+    below = {key: value for key, value in base.items() if not (changed and key == "parameters")}
+    return merge(below, over)
+
+
 def read_request(defaults: RunBlock, own: RunBlock) -> RunRequest:
     """Return the request with the defaults below it. Raises InvalidInput naming the key and the nearest valid one."""
     try:
-        return RunRequest.model_validate(merge(defaults, own))
+        return RunRequest.model_validate(lay(defaults, own))
     except ValidationError as error:
         raise InvalidInput("BadRunRequest", " ".join(_explain(e) for e in error.errors()[:5])) from error
+
+
+def fault_of(block: RunBlock) -> tuple[tuple[str, ...], str] | None:
+    """Return the place (as keys) and the text of the first thing that is wrong with a request block, or None."""
+    try:
+        RunRequest.model_validate(block)
+    except ValidationError as error:
+        first = error.errors()[0]
+        return tuple(str(part) for part in first["loc"]), _explain(first)
+    return None
 
 
 def _explain(error: object) -> str:

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from dropforge.domain.clusters import WaitKind
 from dropforge.domain.failures import Failure, failure
+from dropforge.domain.recipes import Stuck
 from dropforge.domain.uploads import RunBlock, Upload
 from dropforge.domain.values import Sha256, Slug, Value
 
@@ -72,13 +73,6 @@ class Lease(Value):
     price_usd: float
 
 
-class Patience(Value):
-    """When a job that runs counts as stuck: no step for `times_median` times its usual pace, and for `at_least_seconds`."""
-
-    times_median: float = Field(default=20.0, gt=1)
-    at_least_seconds: int = Field(default=300, gt=0)
-
-
 class Wait(Value):
     """Something a run waits for outside AWS Lambda: a job on a cluster or a task of a file system.
 
@@ -97,7 +91,7 @@ class Wait(Value):
     reference: str = ""
     progress: str = ""
     deadline_seconds: int = 0
-    patience: Patience = Patience()
+    stuck: Stuck = Stuck()
     phase: Literal["new", "queued", "running"] = "new"
     reason: str = ""
     done: int | None = None

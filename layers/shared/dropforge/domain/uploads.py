@@ -7,10 +7,10 @@ one of ours anyway.
 import re
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from dropforge import naming
-from dropforge.domain.values import Received, Slug, Value
+from dropforge.domain.values import Received, Slug, Value, explain
 from dropforge.errors import InvalidInput
 
 PREFIX = "datasets/"
@@ -18,6 +18,7 @@ SINGLE_FILES = ("train.jsonl", "train.jsonl.gz")
 MANIFEST = "manifest.json"
 REPORT = "report.json"
 PROJECT_DEFAULTS = "run.yaml"
+OURS = ".dropforge"  # the folder of a dataset in which we keep what we found out about its uploads
 _NAME = re.compile(r"^[a-z][a-z0-9]*(-[a-z0-9]+)*\Z")
 
 RunBlock = dict[str, object]
@@ -41,6 +42,29 @@ class Drop(Value):
 
     upload: Upload
     run: RunBlock = Field(default_factory=dict)
+
+
+class Wanted(Value):
+    """An upload as a person names it: without a version it is the newest one."""
+
+    bucket: str = Field(min_length=1)
+    key: str = Field(min_length=1)
+    version_id: str | None = Field(default=None, min_length=1)
+
+
+class Start(Value):
+    """The machine's input as somebody typed it."""
+
+    upload: Wanted
+    run: RunBlock = Field(default_factory=dict)
+
+
+def read_start(document: object) -> Start:
+    """Read the machine's input. Raises InvalidInput (BadInput) naming each key that is wrong."""
+    try:
+        return Start.model_validate(document)
+    except ValidationError as error:
+        raise InvalidInput("BadInput", explain(error)) from error
 
 
 class Location(Value):
@@ -79,7 +103,7 @@ class ObjectCreated(Received):
 
 
 def locate(key: str) -> Location | None:
-    """Read a key of the datasets bucket. `None` means: not for us (a report, project defaults, a file that waits for its manifest).
+    """Read a key of the datasets bucket. `None` means: it starts nothing (a report, project defaults, a file that waits for its manifest).
 
     Raises InvalidInput (WrongKeyLayout) for a key under datasets/ that no dataset can have.
     """
@@ -102,11 +126,23 @@ def locate(key: str) -> Location | None:
 
 def _role(parts: list[str]) -> Literal["file", "manifest", "part"] | None:
     """Tell by the number of segments and the last name; a rule's `*` also matches `/`, so the rule cannot."""
+    if OURS in parts[2:-1]:
+        return "part"
     if len(parts) == 3 and parts[2] in SINGLE_FILES:
         return "file"
     if parts[-1] == MANIFEST:
         return "manifest" if len(parts) == 4 else None
     return "part" if len(parts) >= 4 else None
+
+
+def folder(key: str) -> str:
+    """Return the prefix that a key lies in, ending in `/`."""
+    return key.rpartition("/")[0] + "/"
+
+
+def own_folder(upload: Upload, location: Location) -> str:
+    """Return the prefix of what we write about an upload. It lies in the dataset's folder, so whoever may read one may read the other."""
+    return f"{PREFIX}{location.project}/{location.dataset}/{OURS}/{upload.id}/"
 
 
 class Receipt(Value):

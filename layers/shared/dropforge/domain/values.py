@@ -4,7 +4,7 @@ import hashlib
 import json
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, StringConstraints
+from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", max_length=30)]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
@@ -20,6 +20,11 @@ class Received(BaseModel):
     """A frozen value that somebody else defines: AWS may add fields whenever it likes."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
+
+
+def explain(error: ValidationError) -> str:
+    """Return what a document got wrong, for the person who wrote it: at most five places with their faults."""
+    return " ".join(f"`{'.'.join(map(str, e['loc'])) or 'the document'}`: {e['msg']}." for e in error.errors()[:5])
 
 
 def digest(content: object) -> str:

@@ -5,16 +5,16 @@ from typing import Literal
 
 from dropforge import naming
 from dropforge.domain.clusters import WaitKind
-from dropforge.domain.plans import PlannedStep
+from dropforge.domain.plans import Plan, PlannedStep
 from dropforge.domain.runs import Run, Wait
 
 DEADLINE_GRACE_SECONDS = 120  # a job that ends itself is heard of this much later at most
 GRACE_SECONDS = 180  # a job may be invisible this long after its wait was written: the write comes first
 
 
-def for_job(run: Run, step: PlannedStep, progress: str, token: str) -> Wait:
-    """Return the wait for a step's job; `progress` is the pattern of its log lines."""
-    update = {"progress": progress, "deadline_seconds": step.deadline_seconds, "patience": step.patience}
+def for_job(run: Run, plan: Plan, step: PlannedStep, token: str) -> Wait:
+    """Return the wait for a step's job, with all that the watcher must know to judge it."""
+    update = {"progress": plan.progress, "deadline_seconds": step.deadline_seconds, "stuck": plan.stuck}
     return _wait(run, step.name, "job", token).model_copy(update=update)
 
 
