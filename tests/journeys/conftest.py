@@ -18,6 +18,7 @@ from kubernetes.client import BatchV1Api, CoreV1Api
 from localcloud.cloud import CLUSTER, PROJECT, TEAM, LocalCloud
 
 NAMESPACE = naming.namespace(TEAM)
+RANGES = {"CheckRangeBytes": "60000"}  # so that a drop need not be 2 GiB to be read by several functions
 OVER = ("SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED")
 
 
@@ -161,7 +162,7 @@ def until(probe: Any, seconds: float) -> Any:
 @pytest.fixture(scope="session")
 def journeys(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Journeys]:
     """The embedded cloud, up and ready."""
-    with LocalCloud(tmp_path_factory.mktemp("cloud"), speed=200) as cloud:
+    with LocalCloud(tmp_path_factory.mktemp("cloud"), speed=200, parameters=RANGES) as cloud:
         yield Journeys(cloud)
 
 
