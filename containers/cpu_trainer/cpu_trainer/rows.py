@@ -36,8 +36,8 @@ def read_rows(files: Sequence[Staged], learn: Callable[[Row], Learnt]) -> list[L
         with opened(file) as stream:
             learnt += [_learn(line, f"{file.name} line {number}", learn) for number, line in _lines(file, stream)]
     if not learnt:
-        names = ", ".join(file.name for file in files[:3])
-        raise Failure("no-rows", f"{names} holds no rows", "register a dataset with at least one row")
+        what = files[0].name if files else "the listing names no file of this role, so it"
+        raise Failure("no-rows", f"{what} holds no rows", "register a dataset with at least one row to learn from")
     return learnt
 
 
