@@ -18,10 +18,12 @@ transformers = pytest.importorskip("transformers")
 peft = pytest.importorskip("peft")
 
 from cpu_trainer import huggingface  # noqa: E402 - after the skip
-from cpu_trainer.finetune import Duration, Tuning, finetune  # noqa: E402
+from cpu_trainer.finetune import finetune  # noqa: E402
 from cpu_trainer.generate import answer  # noqa: E402
 from cpu_trainer.model import logits  # noqa: E402
 from cpu_trainer.prepare import Base, prepare  # noqa: E402
+from cpu_trainer.staged import by_hand  # noqa: E402
+from cpu_trainer.tuning import Duration, Tuning  # noqa: E402
 
 TOKENS = 32
 GREETINGS = Path(__file__).parents[2] / "examples" / "greetings" / "train.jsonl"
@@ -48,7 +50,7 @@ def models(base: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Pa
     for mode in ("lora", "full"):
         folder = folders[mode]
         tuning = Tuning(mode, Duration(steps=30), 8, 4e-3, 8, 16.0, 42, 160, "dropforge/tiny-llama")
-        finetune(GREETINGS, base, folder, tuning)
+        finetune(by_hand(GREETINGS), base, folder, tuning)
     return folders
 
 

@@ -4,27 +4,24 @@ The handler of SIGTERM is set before numpy is imported: as process 1 of a contai
 signal for as long as the import takes.
 """
 
-import signal
 import sys
 import traceback
 from collections.abc import Sequence
-from types import FrameType
-from typing import NoReturn
 
 from .arguments import parse
 from .errors import OURS, STOPPED, Failure, Stopped
 from .report import Message, complain, leave_message, say
+from .stopping import stop_at_once
 
 
 def main(arguments: Sequence[str]) -> int:
     """Run one step and return its exit code: 0, 1 the user's input, 2 usage, 3 ours, 143 stopped."""
-    signal.signal(signal.SIGTERM, _stop)
+    stop_at_once()
     step = arguments[0] if arguments else "none"
     try:
         message = _run(arguments)
-    except Stopped:
-        say(f"{step} was stopped by SIGTERM; nothing is half written, run it again")
-        return STOPPED
+    except Stopped as stopped:
+        return _stopped(step, stopped)
     except Failure as failure:
         return _fail(step, failure)
     except OSError as error:
@@ -45,16 +42,20 @@ def _run(arguments: Sequence[str]) -> Message | None:
     return STEPS[options.step](options)
 
 
-def _stop(_number: int, _frame: FrameType | None) -> NoReturn:
-    raise Stopped
+def _stopped(step: str, stopped: Stopped) -> int:
+    _leave(step, "stopped", stopped.cause, stopped.next_action)
+    say(f"{step} was stopped by SIGTERM; {stopped.next_action}")
+    return STOPPED
 
 
 def _fail(step: str, failure: Failure) -> int:
     complain(f"{step}: {' '.join(str(failure).split())}")
-    leave_message(
-        {"step": step, "ok": False, "code": failure.code, "cause": failure.cause, "next": failure.next_action}
-    )
+    _leave(step, failure.code, failure.cause, failure.next_action)
     return failure.exit_code
+
+
+def _leave(step: str, code: str, cause: str, next_action: str) -> None:
+    leave_message({"step": step, "ok": False, "code": code, "cause": cause, "next": next_action})
 
 
 if __name__ == "__main__":

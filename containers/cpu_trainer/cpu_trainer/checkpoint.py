@@ -4,7 +4,6 @@ The chain of hashes is what makes the marker's place provable: it can only have 
 File times are not consulted, because copies between file systems do not keep them.
 """
 
-import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -28,7 +27,10 @@ class Entry:
 
 @dataclass(frozen=True)
 class Origin:
-    """How a model came to be. Losses are nats per token on the same sample before and after."""
+    """How a model came to be. Losses are those of its objective, on the same sample before and after.
+
+    `validation_loss` is the same for rows that were held out, where there are some.
+    """
 
     kind: str
     step: int
@@ -36,11 +38,22 @@ class Origin:
     loss_after: float
     base: str | None
     seed: int
+    validation_loss_before: float | None = None
+    validation_loss: float | None = None
+
+
+@dataclass(frozen=True)
+class Whole:
+    """What was found in a folder whose hashes all agree: what its manifest says, and its files."""
+
+    manifest: dict[str, object]
+    files: tuple[Entry, ...]
+    manifest_sha256: str
 
 
 @dataclass(frozen=True)
 class Sealed:
-    """What was found in a folder whose hashes all agree."""
+    """A model whose hashes all agree."""
 
     origin: Origin
     files: tuple[Entry, ...]
@@ -55,26 +68,37 @@ def unseal(folder: Path) -> None:
 
 
 def seal(folder: Path, origin: Origin, names: Sequence[str]) -> str:
-    """Write the manifest of `names`, then the marker, and return the manifest's hash."""
+    """Seal a model and return the manifest's hash."""
+    return seal_files(folder, asdict(origin), names)
+
+
+def seal_files(folder: Path, about: dict[str, object], names: Sequence[str]) -> str:
+    """Write the manifest of `names` and what there is to say about them, then the marker; return the manifest's hash."""
     entries = [Entry(name, sha256_of(folder / name), (folder / name).stat().st_size) for name in sorted(names)]
-    write_json(folder / MANIFEST, {**asdict(origin), "files": [asdict(entry) for entry in entries]})
+    write_json(folder / MANIFEST, {**about, "files": [asdict(entry) for entry in entries]})
     digest = sha256_of(folder / MANIFEST)
     write_json(folder / MARKER, {"manifest_sha256": digest})
     return digest
 
 
 def read_sealed(folder: Path) -> Sealed:
-    """Re-hash everything. Fails naming the file, what was expected and what was found."""
+    """Re-hash a model. Fails naming the file, what was expected and what was found."""
+    whole = read_whole(folder)
+    return Sealed(_origin(whole.manifest), whole.files, whole.manifest_sha256)
+
+
+def read_whole(folder: Path) -> Whole:
+    """Re-hash everything that was sealed. Fails naming the file, what was expected and what was found."""
     marker = _json_object(folder / MARKER)
     manifest = _json_object(folder / MANIFEST)
-    digest = hashlib.sha256((folder / MANIFEST).read_bytes()).hexdigest()
+    digest = sha256_of(folder / MANIFEST)
     if marker.get("manifest_sha256") != digest:
         raise unsealed(MANIFEST, f"expected sha256 {marker.get('manifest_sha256')} by {MARKER}, found {digest}")
-    origin, files = _parse(manifest)
+    files = _entries(manifest)
     for entry in files:
         _check(folder, entry)
     _refuse_strangers(folder, files)
-    return Sealed(origin, files, digest)
+    return Whole(manifest, files, digest)
 
 
 def unsealed(name: str, cause: str) -> Failure:
@@ -94,7 +118,7 @@ def _json_object(path: Path) -> dict[str, object]:
     return value
 
 
-def _parse(manifest: dict[str, object]) -> tuple[Origin, tuple[Entry, ...]]:
+def _origin(manifest: dict[str, object]) -> Origin:
     match manifest:
         case {
             "kind": str(kind),
@@ -103,10 +127,24 @@ def _parse(manifest: dict[str, object]) -> tuple[Origin, tuple[Entry, ...]]:
             "loss_after": float(after),
             "base": str() | None as base,
             "seed": int(seed),
-            "files": [*files],
-        } if kind in KINDS and files:
-            return Origin(kind, step, before, after, base, seed), tuple(_entry(file) for file in files)
-    raise unsealed(MANIFEST, f"expected kind ({' or '.join(KINDS)}), step, losses, base, seed and files")
+        } if kind in KINDS:
+            held_out = (_number(manifest, key) for key in ("validation_loss_before", "validation_loss"))
+            return Origin(kind, step, before, after, base, seed, *held_out)
+    raise unsealed(MANIFEST, f"expected kind ({' or '.join(KINDS)}), step, losses, base and seed")
+
+
+def _number(manifest: dict[str, object], key: str) -> float | None:
+    value = manifest.get(key)
+    if value is not None and not isinstance(value, float):
+        raise unsealed(MANIFEST, f"expected {key} to be a number or null, found {value!r}")
+    return value
+
+
+def _entries(manifest: dict[str, object]) -> tuple[Entry, ...]:
+    match manifest:
+        case {"files": [*files]} if files:
+            return tuple(_entry(file) for file in files)
+    raise unsealed(MANIFEST, "expected a list of at least one file")
 
 
 def _entry(file: object) -> Entry:

@@ -19,3 +19,11 @@ class Failure(Exception):
 
 class Stopped(BaseException):
     """SIGTERM arrived. Not an Exception, so that no handler of ordinary failures can hold the program back."""
+
+    def __init__(
+        self,
+        cause: str = "SIGTERM came (preemption, cancellation or a deadline)",
+        next_action: str = "nothing is half written, run it again",
+    ) -> None:
+        super().__init__(f"{cause}; {next_action}")
+        self.cause, self.next_action = cause, next_action

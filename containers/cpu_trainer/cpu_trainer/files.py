@@ -6,6 +6,7 @@ Every write is temp file, fsync, rename, fsync of the directory: after a crash a
 import hashlib
 import json
 import os
+import string
 from pathlib import Path
 
 CHUNK = 1 << 20
@@ -47,3 +48,8 @@ def sha256_of(path: Path) -> str:
         while piece := file.read(CHUNK):
             digest.update(piece)
     return digest.hexdigest()
+
+
+def is_sha256(text: str) -> bool:
+    """Whether a text is a SHA-256 in hex."""
+    return len(text) == 64 and set(text) <= set(string.hexdigits)

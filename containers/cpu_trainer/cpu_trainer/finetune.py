@@ -1,14 +1,13 @@
 """Fine-tune a base model on a dataset and leave a sealed folder that can be loaded by itself.
 
-An interrupted or repeated run starts afresh: the marker goes first, so no reader takes a half-replaced folder for a
-whole one.
+The result's folder starts afresh each time: its marker goes first, so no reader takes a half-replaced folder for a whole
+one. What an interrupted run had reached is in its checkpoints, which lie elsewhere.
 """
 
-import json
-import os
+import hashlib
 import shutil
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,13 +15,17 @@ import numpy as np
 from . import huggingface
 from .checkpoint import MANIFEST, Origin, seal, unseal
 from .lora import adapt
+from .losses import LOSSES
 from .model import Model
-from .report import say
-from .rows import read_examples
-from .tokens import Example
-from .training import Course, Progress, sample_loss, train
+from .objectives import SAMPLE, Measured, Objective, Preferred, Supervised
+from .pairs import preference
+from .rows import read_rows, supervised
+from .session import Safety, Session
+from .staged import Data, Staged
+from .training import Course, Training
+from .tuning import Tuning
 
-LOSSES = "loss.jsonl"
+HELD_OUT = 512  # rows at most on which a model is measured that it did not learn from
 OURS_IN_OUT = (
     MANIFEST,
     LOSSES,
@@ -34,54 +37,89 @@ OURS_IN_OUT = (
 
 
 @dataclass(frozen=True)
-class Duration:
-    """How long to train: a number of steps, or of epochs (each row once per epoch, the last batch filled up)."""
+class Marks:
+    """Measurements of a model: on a sample of what it learns, and on what is held out, if anything is."""
 
-    steps: int | None = None
-    epochs: float | None = None
-
-    def in_steps(self, rows: int, batch_size: int) -> int:
-        """Return the number of steps, at least one."""
-        if self.steps is not None:
-            return self.steps
-        return max(1, -(-round(rows * (self.epochs or 1.0)) // batch_size))
-
-
-@dataclass(frozen=True)
-class Tuning:
-    """How to fine-tune. `rank` and `alpha` count only in mode `lora`; `max_length` in tokens."""
-
-    mode: str
-    duration: Duration
-    batch_size: int
-    learning_rate: float
-    rank: int
-    alpha: float
-    seed: int
-    max_length: int
-    base_name: str
+    learnt: Measured
+    held_out: Measured | None
 
 
 @dataclass(frozen=True)
 class Tuned:
-    """What a run left behind."""
+    """What a run left behind: how it was measured, where it went on, which checkpoints there are."""
 
     origin: Origin
     rows: int
     manifest_sha256: str
+    after: Marks
+    resumed_from: str | None
+    checkpoints: tuple[str, ...]
 
 
-def finetune(data: Path, base: Path, out: Path, tuning: Tuning) -> Tuned:
-    """Train on the rows of `data` from the model in `base`, and leave the result in `out`."""
-    examples = read_examples(data, tuning.max_length)
+@dataclass(frozen=True)
+class Lesson:
+    """A model and its rows."""
+
+    model: Model
+    objective: Objective
+    held_out: Objective | None
+
+    def measure(self) -> Marks:
+        """Measure the model as it is now."""
+        held_out = self.held_out.measure(self.model, HELD_OUT) if self.held_out else None
+        return Marks(self.objective.measure(self.model, SAMPLE), held_out)
+
+
+def finetune(data: Data, base: Path, out: Path, tuning: Tuning, safety: Safety | None = None) -> Tuned:
+    """Train on `data` from the model in `base`, going on from a checkpoint if there is one; leave the result in `out`."""
     random = np.random.default_rng(tuning.seed)
-    model = huggingface.load(base)
-    if tuning.mode == "lora":
-        model = adapt(model, tuning.rank, tuning.alpha, random)
+    lesson = _lesson(huggingface.load(base), data, tuning, random)
+    before = lesson.measure()
     _clear(out)
-    origin = _train(model, examples, out, tuning, random, base.name)
-    names = _write(model, out, tuning.base_name)
-    return Tuned(origin, len(examples), seal(out, origin, [*names, LOSSES]))
+    session = _session(lesson, tuning, random, safety or Safety())
+    session.run(out / LOSSES)
+    after = lesson.measure()
+    origin = _origin(lesson.model, before, after, (session.course.steps, base.name, tuning.seed))
+    digest = seal(out, origin, [*_write(lesson.model, out, tuning.base_name), LOSSES])
+    kept = session.checkpoints.kept() if session.checkpoints else ()
+    return Tuned(origin, lesson.objective.rows, digest, after, session.resumed_from, kept)
+
+
+def _lesson(base: Model, data: Data, tuning: Tuning, random: np.random.Generator) -> Lesson:
+    model = adapt(base, tuning.rank, tuning.alpha, random) if tuning.mode == "lora" else base
+    reference = _frozen(base) if tuning.objective == "dpo" else None
+    held_out = _objective(data.validation, tuning, reference) if data.validation else None
+    return Lesson(model, _objective(data.train, tuning, reference), held_out)
+
+
+def _frozen(base: Model) -> Model:
+    """Return a copy that stays as it is: in mode `full` the base itself learns."""
+    return replace(base, weights={name: array.copy() for name, array in base.weights.items()})
+
+
+def _objective(files: Sequence[Staged], tuning: Tuning, reference: Model | None) -> Objective:
+    length = tuning.max_length
+    if reference is None:
+        return Supervised(read_rows(files, lambda row: supervised(row, length)))
+    return Preferred(read_rows(files, lambda row: preference(row, length)), reference, tuning.beta)
+
+
+def _session(lesson: Lesson, tuning: Tuning, random: np.random.Generator, safety: Safety) -> Session:
+    steps = tuning.duration.in_steps(lesson.objective.rows, tuning.batch_size)
+    course = Course(steps, tuning.batch_size, tuning.learning_rate)
+    made_of = {"weights": _digest_of_weights(lesson.model), "rows": lesson.objective.digest}
+    identity = {**asdict(tuning), "duration": steps, **made_of}
+    checkpoints = safety.checkpoints(identity)
+    return Session(Training(lesson.model, random), lesson.objective, course, checkpoints, safety.drill)
+
+
+def _digest_of_weights(model: Model) -> str:
+    """Return the hash of what training starts from, in hex."""
+    digest = hashlib.sha256()
+    for name, array in sorted((model.weights | model.trainable).items()):
+        digest.update(name.encode())
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
 
 
 def _clear(out: Path) -> None:
@@ -93,28 +131,12 @@ def _clear(out: Path) -> None:
         shutil.rmtree(out / huggingface.BASE_FOLDER)
 
 
-def _train(
-    model: Model, examples: Sequence[Example], out: Path, tuning: Tuning, random: np.random.Generator, base_name: str
-) -> Origin:
-    steps = tuning.duration.in_steps(len(examples), tuning.batch_size)
-    before = sample_loss(model, examples)
-    course = Course(steps, tuning.batch_size, tuning.learning_rate)
-    _follow(train(model, examples, course, random), steps, out / LOSSES)
+def _origin(model: Model, before: Marks, after: Marks, made: tuple[int, str, int]) -> Origin:
+    """Describe a model that was made in some steps from a base with a seed."""
+    steps, base, seed = made
     kind = "hf" if model.adapter is None else "peft"
-    return Origin(kind, steps, before, sample_loss(model, examples), base_name, tuning.seed)
-
-
-def _follow(progress: Iterable[Progress], steps: int, path: Path) -> None:
-    """Append a line per step to the file, visible at once, and print about one in twenty."""
-    every = max(1, steps // 20)
-    with path.open("a", encoding="utf-8") as file:
-        for done in progress:
-            line = {"step": done.step, "loss": done.loss, "rate": done.rate, "seconds": round(done.seconds, 3)}
-            file.write(json.dumps(line) + "\n")
-            file.flush()
-            if done.step % every == 0 or done.step in {1, steps}:
-                say(f"step={done.step}/{steps} loss={done.loss:.4f} rate={done.rate:.1e}")
-        os.fsync(file.fileno())
+    held_out = (marks.held_out.loss if marks.held_out else None for marks in (before, after))
+    return Origin(kind, steps, before.learnt.loss, after.learnt.loss, base, seed, *held_out)
 
 
 def _write(model: Model, out: Path, base_name: str) -> list[str]:

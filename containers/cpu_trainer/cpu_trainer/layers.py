@@ -113,3 +113,20 @@ def cross_entropy(logits: Array, labels: Ids) -> tuple[float, Array]:
     gradient = np.zeros_like(scores)
     gradient[positions] = d_chosen / len(positions)
     return loss, gradient.reshape(logits.shape)
+
+
+def log_probability(logits: Array, labels: Ids) -> tuple[Array, Callable[[Array], Array]]:
+    """Return the log-probability (B) of each row's labels (B, T) that count. Backward: dy (B) -> d_logits (B, T, V)."""
+    counted = labels != IGNORED
+    targets = np.where(counted, labels, 0)[..., None]
+    peak = logits.max(-1, keepdims=True)
+    log_total = peak + np.log(np.exp(logits - peak).sum(-1, keepdims=True))
+    said = np.take_along_axis(logits - log_total, targets, -1)[..., 0]
+
+    def backward(dy: Array) -> Array:
+        d_logits: Array = -np.exp(logits - log_total)
+        np.put_along_axis(d_logits, targets, np.take_along_axis(d_logits, targets, -1) + 1, -1)
+        d_logits *= (counted * dy[:, None])[..., None]
+        return d_logits
+
+    return (said * counted).sum(-1), backward

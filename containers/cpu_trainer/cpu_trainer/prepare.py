@@ -6,10 +6,6 @@ it (corpus, flags, this program's own source, numpy), so `train` finds by the sa
 
 import hashlib
 import json
-import shutil
-import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -19,10 +15,12 @@ from . import huggingface
 from .checkpoint import Origin, Sealed, seal
 from .errors import OURS, Failure
 from .files import sync_folder
+from .folders import discard, unfinished
 from .model import Config, draw
+from .objectives import SAMPLE, Supervised
 from .report import say
 from .rows import read_examples
-from .training import Course, sample_loss, train
+from .training import Course, Training, train
 from .verify import verify
 
 HERE = Path(__file__).parent
@@ -81,7 +79,7 @@ def prepare(base: Base, cache: Path) -> Prepared:
     folder = base.folder(cache)
     if sealed := _whole(folder):
         return Prepared(folder, sealed, cached=True)
-    with _unfinished(folder) as workplace:
+    with unfinished(folder) as workplace:
         _make(base, workplace)
         return _publish(workplace, folder)
 
@@ -94,27 +92,16 @@ def _whole(folder: Path) -> Sealed | None:
         return None
 
 
-@contextmanager
-def _unfinished(folder: Path) -> Iterator[Path]:
-    """A folder that no other writer has, gone afterwards unless it was renamed."""
-    workplace = folder.with_name(f".{folder.name}-{uuid.uuid4().hex}")
-    workplace.mkdir(parents=True)
-    try:
-        yield workplace
-    finally:
-        shutil.rmtree(workplace, ignore_errors=True)
-
-
 def _make(base: Base, workplace: Path) -> None:
-    examples = read_examples(CORPUS, base.max_length)
+    objective = Supervised(read_examples(CORPUS, base.max_length))
     random = np.random.default_rng(base.seed)
     model = draw(base.config, random)
-    before = sample_loss(model, examples)
-    for progress in train(model, examples, Course(base.steps, BATCH_SIZE, LEARNING_RATE), random):
+    before = objective.measure(model, SAMPLE).loss
+    for progress in train(Training(model, random), objective, Course(base.steps, BATCH_SIZE, LEARNING_RATE)):
         if progress.step % max(1, base.steps // 20) == 0:
             say(f"step={progress.step}/{base.steps} loss={progress.loss:.4f} rate={progress.rate:.1e}")
     names = huggingface.write_model(workplace, model)
-    origin = Origin("hf", base.steps, before, sample_loss(model, examples), None, base.seed)
+    origin = Origin("hf", base.steps, before, objective.measure(model, SAMPLE).loss, None, base.seed)
     seal(workplace, origin, names)
 
 
@@ -126,18 +113,8 @@ def _publish(workplace: Path, folder: Path) -> Prepared:
         except OSError:  # something lies there already
             if sealed := _whole(folder):
                 return Prepared(folder, sealed, cached=True)
-            _discard(folder)
+            discard(folder)
         else:
             sync_folder(folder.parent)
             return Prepared(folder, verify(folder).sealed, cached=False)
     raise Failure("cache-busy", f"{folder} could not be replaced", "remove it and run prepare again", OURS)
-
-
-def _discard(folder: Path) -> None:
-    """Move a broken folder away first: deleting it in place would take time in which others see half of it."""
-    rubbish = folder.with_name(f".{folder.name}-{uuid.uuid4().hex}")
-    try:
-        folder.rename(rubbish)
-    except FileNotFoundError:
-        return  # another writer was quicker
-    shutil.rmtree(rubbish, ignore_errors=True)

@@ -10,17 +10,26 @@ from collections.abc import Callable
 from pathlib import Path
 
 from . import prepare as bases
-from .finetune import Duration, Tuning, finetune
+from .checkpoints import Keeping
+from .drill import Drill
+from .finetune import Tuned, finetune
 from .generate import answer
+from .listing import read_listing
 from .model import Config
-from .prefetch import prefetch, registered
+from .prefetch import checked, listed, prefetch, registered
 from .report import Message, say
+from .session import Safety
+from .staged import Data, by_hand
+from .tuning import Duration, Tuning
 from .verify import verify
 
 
 def run_prefetch(options: Namespace) -> Message:
     """Compare staged files with what was registered."""
-    arrived = prefetch(registered(options.source, options.sha256, options.bytes, options.files))
+    if options.listing is None:
+        arrived = prefetch(registered(options.source, options.sha256, options.bytes))
+    else:
+        arrived = prefetch(listed(options.listing, options.sha256, options.mount))
     return {"files": arrived.files, "bytes": arrived.bytes}
 
 
@@ -39,18 +48,18 @@ def run_prepare(options: Namespace) -> Message:
 def run_train(options: Namespace) -> Message:
     """Fine-tune and leave a sealed model."""
     began = time.monotonic()
-    if options.sha256 is not None:
-        prefetch(registered([options.data], [options.sha256], [], None))
-    tuned = finetune(options.data, _base_folder(options), options.out, _tuning(options))
+    tuned = finetune(_data(options), _base_folder(options), options.out, _tuning(options), _safety(options))
     return {
         "mode": options.mode,
+        "objective": options.objective,
         "steps": tuned.origin.step,
         "rows": tuned.rows,
-        "loss_before": tuned.origin.loss_before,
-        "loss_after": tuned.origin.loss_after,
+        **_measured(tuned),
         "base": tuned.origin.base,
         "out": str(options.out),
         "manifest_sha256": tuned.manifest_sha256,
+        "resumed_from": tuned.resumed_from,
+        "checkpoints": ", ".join(tuned.checkpoints),
         "seconds": round(time.monotonic() - began, 3),
     }
 
@@ -82,6 +91,20 @@ STEPS: dict[str, Callable[[Namespace], Message | None]] = {
 }
 
 
+def _measured(tuned: Tuned) -> Message:
+    """Return the losses and, for preferences, accuracies; those of held-out rows where there are some."""
+    origin, held_out = tuned.origin, tuned.after.held_out
+    found: dict[str, float | None] = {
+        "loss_before": origin.loss_before,
+        "loss_after": origin.loss_after,
+        "preference_accuracy": tuned.after.learnt.accuracy,
+        "validation_loss_before": origin.validation_loss_before,
+        "validation_loss": origin.validation_loss,
+        "validation_accuracy": held_out.accuracy if held_out else None,
+    }
+    return {name: value for name, value in found.items() if value is not None}
+
+
 def _base(options: Namespace) -> bases.Base:
     config = Config(options.hidden_size, options.layers, options.heads)
     return bases.Base(options.base_steps, options.base_seed, options.base_max_length, config)
@@ -107,4 +130,20 @@ def _tuning(options: Namespace) -> Tuning:
         seed=options.seed,
         max_length=options.max_length,
         base_name=options.base_name,
+        objective=options.objective,
+        beta=options.beta,
     )
+
+
+def _data(options: Namespace) -> Data:
+    if options.listing is not None:
+        return read_listing(options.listing, checked(options.listing_sha256), options.mount)
+    return by_hand(options.data, None if options.sha256 is None else checked(options.sha256))
+
+
+def _safety(options: Namespace) -> Safety:
+    keeping = None
+    if options.checkpoints is not None:
+        keeping = Keeping(options.checkpoints, options.checkpoint_every, options.keep)
+    drill = Drill(options.fail_at_step, options.hang_at_step, options.kill_at_step, options.truncate_checkpoint)
+    return Safety(keeping, drill)

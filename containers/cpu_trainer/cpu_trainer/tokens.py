@@ -34,13 +34,13 @@ class Example:
         return any(label != IGNORED for label in self.labels[1:])
 
 
-def encode(turns: Iterable[Turn], max_length: int) -> Example:
-    """Turn a conversation into ids and labels, cut to `max_length`."""
+def encode(turns: Iterable[Turn], max_length: int, context: Iterable[Turn] = ()) -> Example:
+    """Turn a conversation into ids and labels, cut to `max_length`. Nothing is learnt from the turns of `context`."""
     ids, labels = [BOS], [IGNORED]
-    for turn in turns:
+    for learnt, turn in [*((False, turn) for turn in context), *((True, turn) for turn in turns)]:
         body = [*turn.text.encode("utf-8"), EOS]
         ids += [ROLES[turn.role], *body]
-        labels += [IGNORED, *(body if turn.role == "assistant" else [IGNORED] * len(body))]
+        labels += [IGNORED, *(body if learnt and turn.role == "assistant" else [IGNORED] * len(body))]
     return Example(tuple(ids[:max_length]), tuple(labels[:max_length]))
 
 

@@ -12,9 +12,11 @@ from typing import Any
 
 import cpu_trainer
 import pytest
-from cpu_trainer.finetune import Duration, Tuning, finetune
+from cpu_trainer.finetune import finetune
 from cpu_trainer.model import Config
 from cpu_trainer.prepare import Base, prepare
+from cpu_trainer.staged import by_hand
+from cpu_trainer.tuning import Duration, Tuning
 
 SOURCE = str(Path(cpu_trainer.__file__).parents[1])
 SMALL_FLAGS = ("--base-steps", "4", "--hidden-size", "16", "--layers", "1", "--heads", "2")
@@ -94,6 +96,16 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Rows of preferences."""
+    path = tmp_path_factory.mktemp("pairs") / "train.jsonl"
+    words = ("one", "two", "three", "four", "five")
+    rows = [{"prompt": f"Say {word}.", "chosen": f"{word}!", "rejected": "No."} for word in words]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
 @pytest.fixture
 def tuning() -> Callable[..., Tuning]:
     def build(mode: str = "lora", **changed: Any) -> Tuning:
@@ -118,7 +130,7 @@ def model(cache: Path, data: Path, tuning: Callable[..., Tuning], tmp_path: Path
 
     def train(mode: str) -> Path:
         out = tmp_path / mode
-        finetune(data, SMALL.folder(cache), out, tuning(mode))
+        finetune(by_hand(data), SMALL.folder(cache), out, tuning(mode))
         return out
 
     return train

@@ -1,7 +1,6 @@
 """Prefetch compares what reached the file system with what was registered."""
 
 import hashlib
-import json
 
 import pytest
 from cpu_trainer.files import sha256_of
@@ -18,8 +17,7 @@ def hello(tmp_path):
 
 
 def test_files_that_arrived_are_counted(run, hello):
-    listed = json.dumps([{"path": str(hello), "sha256": HELLO, "bytes": 5}])
-    ended = run("prefetch", "--source", hello, "--sha256", HELLO.upper(), "--files", listed)
+    ended = run("prefetch", "--source", hello, "--sha256", HELLO.upper(), "--source", hello, "--sha256", HELLO)
     assert ended.code == 0
     assert ended.message == {"step": "prefetch", "ok": True, "files": 2, "bytes": 10}
 
@@ -37,7 +35,7 @@ def test_another_size_is_named_before_anything_is_hashed(run, hello):
 
 
 def test_a_missing_file_is_named(run, tmp_path):
-    ended = run("prefetch", "--files", json.dumps([{"path": str(tmp_path / "gone"), "sha256": HELLO}]))
+    ended = run("prefetch", "--source", tmp_path / "gone", "--sha256", HELLO)
     assert (ended.code, ended.message["code"]) == (3, "file-missing")
     assert str(tmp_path / "gone") in ended.message["cause"]
 
@@ -49,10 +47,10 @@ def test_a_missing_file_is_named(run, tmp_path):
         ("--source", "a"),
         ("--source", "a", "--sha256", "abc"),
         ("--source", "a", "--sha256", HELLO, "--source", "b", "--sha256", HELLO, "--bytes", "1"),
-        ("--files", "{"),
-        ("--files", "{}"),
-        ("--files", "[]"),
-        ("--files", '[{"path": "a"}]'),
+        ("--listing", "a"),
+        ("--listing", "a", "--sha256", HELLO),
+        ("--listing", "a", "--mount", "."),
+        ("--listing", "a", "--sha256", "abc", "--mount", "."),
     ],
 )
 def test_an_incomplete_list_is_a_mistake_of_usage(run, arguments):

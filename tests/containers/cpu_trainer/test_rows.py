@@ -6,7 +6,7 @@ import json
 import pytest
 from cpu_trainer.errors import Failure
 from cpu_trainer.rows import read_examples
-from cpu_trainer.tokens import ASSISTANT, BOS, EOS, IGNORED, USER, decode
+from cpu_trainer.tokens import ASSISTANT, BOS, EOS, IGNORED, SYSTEM, USER, decode
 
 GOOD = {"prompt": "Hi", "completion": "Ho"}
 
@@ -20,6 +20,18 @@ def test_only_the_assistants_words_and_their_end_are_learnt(write_rows):
 def test_messages_and_prompt_with_completion_mean_the_same(write_rows):
     messages = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Ho"}]
     first, second = read_examples(write_rows({"messages": messages}, GOOD), 64)
+    assert first == second
+
+
+def test_a_system_text_comes_first_and_is_not_learnt(write_rows):
+    (example,) = read_examples(write_rows({"system": "Be kind", **GOOD}), 64)
+    assert example.ids[: 3 + len("Be kind")] == (BOS, SYSTEM, *b"Be kind", EOS)
+    assert example.labels[-3:] == (*b"Ho", EOS)
+    assert set(example.labels[:-3]) == {IGNORED}
+
+
+def test_an_empty_system_text_is_none(write_rows):
+    first, second = read_examples(write_rows({"system": "", **GOOD}, GOOD), 64)
     assert first == second
 
 

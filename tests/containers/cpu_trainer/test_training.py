@@ -9,8 +9,11 @@ from cpu_trainer import huggingface
 from cpu_trainer.checkpoint import MANIFEST
 from cpu_trainer.errors import Failure
 from cpu_trainer.files import sha256_of
-from cpu_trainer.finetune import LOSSES, Duration, finetune
+from cpu_trainer.finetune import finetune
+from cpu_trainer.losses import LOSSES
 from cpu_trainer.optimiser import AdamW, rate_at
+from cpu_trainer.staged import by_hand
+from cpu_trainer.tuning import Duration
 from cpu_trainer.verify import verify
 
 from .conftest import SMALL
@@ -20,7 +23,7 @@ WEIGHTS = {"lora": huggingface.ADAPTER_WEIGHTS, "full": huggingface.WEIGHTS}
 
 @pytest.mark.parametrize("mode", ["lora", "full"])
 def test_the_loss_falls(mode, cache, data, tuning, tmp_path):
-    tuned = finetune(data, SMALL.folder(cache), tmp_path, tuning(mode, duration=Duration(steps=60)))
+    tuned = finetune(by_hand(data), SMALL.folder(cache), tmp_path, tuning(mode, duration=Duration(steps=60)))
     assert tuned.origin.loss_after < 0.85 * tuned.origin.loss_before
 
 
@@ -28,7 +31,7 @@ def test_the_loss_falls(mode, cache, data, tuning, tmp_path):
 def test_the_same_seed_gives_the_same_bytes(mode, cache, data, tuning, tmp_path):
     digests = []
     for name in ("first", "second"):
-        finetune(data, SMALL.folder(cache), tmp_path / name, tuning(mode))
+        finetune(by_hand(data), SMALL.folder(cache), tmp_path / name, tuning(mode))
         digests.append(sha256_of(tmp_path / name / WEIGHTS[mode]))
     assert digests[0] == digests[1]
 
@@ -36,7 +39,7 @@ def test_the_same_seed_gives_the_same_bytes(mode, cache, data, tuning, tmp_path)
 def test_another_seed_gives_other_bytes(cache, data, tuning, tmp_path):
     digests = set()
     for seed in (1, 2):
-        finetune(data, SMALL.folder(cache), tmp_path / str(seed), tuning(seed=seed))
+        finetune(by_hand(data), SMALL.folder(cache), tmp_path / str(seed), tuning(seed=seed))
         digests.add(sha256_of(tmp_path / str(seed) / huggingface.ADAPTER_WEIGHTS))
     assert len(digests) == 2
 
@@ -53,13 +56,13 @@ def test_every_step_leaves_a_line_with_a_finite_loss(model):
 
 
 def test_epochs_are_counted_in_rows(cache, data, tuning, tmp_path):
-    tuned = finetune(data, SMALL.folder(cache), tmp_path, tuning(duration=Duration(epochs=3), batch_size=4))
+    tuned = finetune(by_hand(data), SMALL.folder(cache), tmp_path, tuning(duration=Duration(epochs=3), batch_size=4))
     assert tuned.origin.step == 4  # 5 rows, 3 times, in batches of 4
 
 
 def test_a_second_run_replaces_the_first_even_in_another_mode(model, cache, data, tuning, tmp_path):
     out = model("lora")
-    finetune(data, SMALL.folder(cache), out, tuning("full"))
+    finetune(by_hand(data), SMALL.folder(cache), out, tuning("full"))
     assert verify(out).sealed.origin.kind == "hf"
     assert not (out / "base").exists()
     assert len((out / LOSSES).read_text().splitlines()) == 6
@@ -68,13 +71,15 @@ def test_a_second_run_replaces_the_first_even_in_another_mode(model, cache, data
 def test_a_run_that_fails_leaves_no_marker_of_the_one_before(model, cache, data, tuning):
     out = model("full")
     with pytest.raises(Failure):
-        finetune(data, SMALL.folder(cache), out, tuning("full", learning_rate=1e30, duration=Duration(steps=40)))
+        finetune(
+            by_hand(data), SMALL.folder(cache), out, tuning("full", learning_rate=1e30, duration=Duration(steps=40))
+        )
     assert sorted(path.name for path in out.iterdir()) == [LOSSES]
 
 
 def test_a_loss_that_is_no_number_stops_the_run_with_its_step_and_advice(cache, data, tuning, tmp_path):
     with pytest.raises(Failure, match="at step 2") as caught:
-        finetune(data, SMALL.folder(cache), tmp_path, tuning("full", learning_rate=1e30))
+        finetune(by_hand(data), SMALL.folder(cache), tmp_path, tuning("full", learning_rate=1e30))
     assert (caught.value.code, caught.value.exit_code) == ("diverged", 1)
     assert "lower the learning rate" in caught.value.next_action
     assert not (tmp_path / MANIFEST).exists()

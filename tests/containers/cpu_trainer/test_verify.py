@@ -87,7 +87,8 @@ HASHES: list[tuple[Fault, str]] = [
 
 MANIFESTS: list[tuple[Fault, str]] = [
     (edit(MANIFEST, kind="onnx"), "manifest.json: expected kind"),
-    (edit(MANIFEST, files=[]), "manifest.json: expected kind"),
+    (edit(MANIFEST, files=[]), "manifest.json: expected a list of at least one file"),
+    (edit(MANIFEST, validation_loss="low"), "manifest.json: expected validation_loss to be a number or null"),
     (edit(MANIFEST, files=[{"path": "../x", "sha256": "", "bytes": 0}]), "expected path inside the folder"),
     (edit(MANIFEST, kind="hf"), "config.json: expected in the manifest of a model of kind hf"),
 ]
