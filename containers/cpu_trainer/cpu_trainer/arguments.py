@@ -53,20 +53,11 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     _add_verify(steps.add_parser("verify", allow_abbrev=False, help="read a finished model back and check all of it"))
     _add_generate(steps.add_parser("generate", allow_abbrev=False, help="answer a prompt with a finished model"))
     options = parser.parse_args(arguments)
-    if options.step == "train":
-        _check_data(parser, options)
+    if options.step in CHECKS:
+        CHECKS[options.step](steps.choices[options.step], options)
     if "heads" in options and options.hidden_size % (2 * options.heads):
         parser.error(f"--hidden-size {options.hidden_size} is not a multiple of twice --heads {options.heads}")
     return options
-
-
-def _check_data(parser: Parser, options: argparse.Namespace) -> None:
-    if (options.data is None) == (options.listing is None):
-        parser.error("train needs --listing with --listing-sha256 and --mount, or --data, and not both")
-    if options.listing is not None and None in {options.listing_sha256, options.mount}:
-        parser.error("--listing needs --listing-sha256, the hash of the listing itself, and --mount")
-    if options.checkpoints is None and options.truncate_checkpoint:
-        parser.error("--truncate-checkpoint needs --checkpoints: there is nothing to truncate")
 
 
 def _add_prefetch(parser: argparse.ArgumentParser) -> None:
@@ -169,16 +160,40 @@ def _add_generate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print token ids too, as JSON")
 
 
+def _check_prefetch(parser: Parser, options: argparse.Namespace) -> None:
+    if options.listing is not None and (options.source or options.bytes):
+        parser.error("--listing names all files; leave out --source and --bytes, or --listing")
+
+
+def _check_train(parser: Parser, options: argparse.Namespace) -> None:
+    if (options.data is None) == (options.listing is None):
+        parser.error("train needs --listing with --listing-sha256 and --mount, or --data, and not both")
+    if options.listing is not None and None in {options.listing_sha256, options.mount}:
+        parser.error("--listing needs --listing-sha256, the hash of the listing itself, and --mount")
+    if options.checkpoints is None and options.truncate_checkpoint:
+        parser.error("--truncate-checkpoint needs --checkpoints: there is nothing to truncate")
+
+
+CHECKS = {"prefetch": _check_prefetch, "train": _check_train}
+
+
 def _count(text: str) -> int:
-    return _within(int(text), 1, 10_000_000)
+    return _within(_whole(text), 1, 10_000_000)
 
 
 def _seed(text: str) -> int:
-    return _within(int(text), 0, 2**63 - 1)
+    return _within(_whole(text), 0, 2**63 - 1)
 
 
 def _length(text: str) -> int:
-    return _within(int(text), 4, LONGEST)
+    return _within(_whole(text), 4, LONGEST)
+
+
+def _whole(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from error
 
 
 def _within(number: int, least: int, most: int) -> int:
@@ -188,12 +203,15 @@ def _within(number: int, least: int, most: int) -> int:
 
 
 def _drilled(text: str) -> tuple[int, ...]:
-    steps = [_within(int(part), 0, 10_000_000) for part in text.split(",")]
+    steps = [_within(_whole(part), 0, 10_000_000) for part in text.split(",")]
     return tuple(step for step in steps if step)
 
 
 def _positive(text: str) -> float:
-    number = float(text)
+    try:
+        number = float(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from error
     if not 0 < number < float("inf"):
         raise argparse.ArgumentTypeError(f"{text} is not a positive number")
     return number

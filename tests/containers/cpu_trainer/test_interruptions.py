@@ -146,9 +146,18 @@ def test_zero_asks_for_no_drill(train, tmp_path):
     assert train("first", *off, "--truncate-checkpoint", "0").code == 0
 
 
-@pytest.mark.parametrize("flags", [("--kill-at-step", "-1"), ("--kill-at-step", "a"), ("--truncate-checkpoint", "1")])
-def test_a_drill_that_makes_no_sense_is_a_mistake_of_usage(train, flags):
-    assert train("first", *flags).code == 2
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (("--kill-at-step", "-1"), "-1 is not between 0 and"),
+        (("--kill-at-step", "3,a"), "'a' is not a whole number"),
+        (("--truncate-checkpoint", "1"), "--truncate-checkpoint needs --checkpoints"),
+    ],
+)
+def test_a_drill_that_makes_no_sense_is_a_mistake_of_usage(train, flags, said):
+    ended = train("first", *flags)
+    assert (ended.code, ended.message["next"]) == (2, "see python -m cpu_trainer train --help")
+    assert said in ended.message["cause"]
 
 
 def test_two_attempts_that_overlap_by_mistake_both_end_with_the_same_whole_model(started, train, tmp_path):

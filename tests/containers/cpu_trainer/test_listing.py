@@ -3,12 +3,16 @@
 import hashlib
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from cpu_trainer import huggingface
 from cpu_trainer.checkpoint import MANIFEST
+from cpu_trainer.errors import OURS, Failure
 from cpu_trainer.files import CHUNK, sha256_of
+from cpu_trainer.prefetch import Arrived, prefetch
+from cpu_trainer.prefetch import listed as listing_files
 
 from .conftest import SMALL
 
@@ -60,6 +64,11 @@ def listed(tmp_path) -> Callable[..., tuple[object, ...]]:
     return write
 
 
+def arrive(flags: tuple[object, ...]) -> Arrived:
+    """Prefetch in this process, by the flags of a listing."""
+    return prefetch(listing_files(Path(str(flags[1])), [str(flags[3])], Path(str(flags[5]))))
+
+
 @pytest.fixture
 def train(run, listed, cache, tmp_path):
     def start(*entries: object, out: str = "out"):
@@ -70,24 +79,31 @@ def train(run, listed, cache, tmp_path):
 
 
 @pytest.mark.parametrize("size", [1, RANGE - 1, RANGE, RANGE + 1, 5 * RANGE, 3 * CHUNK + 7])
-def test_a_file_is_compared_by_its_ranges_however_long_it_is(run, stage, listed, size):
+def test_a_file_is_compared_by_its_ranges_however_long_it_is(stage, listed, size):
     content = bytes(index % 251 for index in range(size))
     flags = listed(stage("a.jsonl", content, by_ranges=True), stage("b.jsonl", content))
-    assert run("prefetch", *flags).message == {"step": "prefetch", "ok": True, "files": 2, "bytes": 2 * size}
+    assert arrive(flags) == Arrived(2, 2 * size)
 
 
 @pytest.mark.parametrize("by_ranges", [False, True])
 @pytest.mark.parametrize("place", [0, RANGE, -1])
-def test_a_byte_that_changed_is_found_whichever_hash_is_registered(run, stage, listed, tmp_path, by_ranges, place):
+def test_a_byte_that_changed_is_found_whichever_hash_is_registered(stage, listed, tmp_path, by_ranges, place):
     flags = listed(stage("good.jsonl", rows("one")), stage("bad.jsonl", rows("one", "two", "six"), by_ranges=by_ranges))
     path = tmp_path / "mount" / "datasets" / "bad.jsonl"
     content = bytearray(path.read_bytes())
     content[place] ^= 1
     path.write_bytes(content)
-    ended = run("prefetch", *flags)
+    with pytest.raises(Failure) as caught:
+        arrive(flags)
     kind = "ranges_sha256" if by_ranges else "sha256"
-    assert (ended.code, ended.message["code"]) == (3, "file-differs")
-    assert ended.message["cause"].startswith(f"{path}: expected {kind} ")
+    assert (caught.value.code, caught.value.exit_code) == ("file-differs", OURS)
+    assert caught.value.cause.startswith(f"{path}: expected {kind} ")
+
+
+def test_the_files_of_a_listing_are_counted(run, stage, listed):
+    flags = listed(stage("a.jsonl", rows("one"), by_ranges=True), stage("b.jsonl", rows("two")))
+    size = len(rows("one") + rows("two"))
+    assert run("prefetch", *flags).message == {"step": "prefetch", "ok": True, "files": 2, "bytes": size}
 
 
 def test_a_file_without_a_hash_is_compared_by_size_and_that_is_said(run, stage, listed):
@@ -127,17 +143,19 @@ def test_a_listing_that_changed_is_refused_before_its_files_are_read(run, train,
         {"role": "test"},
     ],
 )
-def test_an_entry_that_makes_no_sense_is_refused(run, stage, listed, changed):
-    ended = run("prefetch", *listed(stage("a.jsonl", rows("one"), **changed)))
-    assert (ended.code, ended.message["code"]) == (3, "bad-listing")
+def test_an_entry_that_makes_no_sense_is_refused(stage, listed, changed):
+    with pytest.raises(Failure, match="expected path, a key inside the mount") as caught:
+        arrive(listed(stage("a.jsonl", rows("one"), **changed)))
+    assert caught.value.code == "bad-listing"
 
 
 @pytest.mark.parametrize("content", ["{", "[]", '{"range_bytes": 0, "files": [1]}', '{"range_bytes": 9, "files": []}'])
-def test_a_listing_that_makes_no_sense_is_refused(run, tmp_path, content):
+def test_a_listing_that_makes_no_sense_is_refused(tmp_path, content):
     path = tmp_path / "listing.json"
     path.write_text(content)
-    ended = run("prefetch", "--listing", path, "--sha256", sha256_of(path), "--mount", tmp_path)
-    assert (ended.code, ended.message["code"]) == (3, "bad-listing")
+    with pytest.raises(Failure) as caught:
+        arrive(("--listing", path, "--sha256", sha256_of(path), "--mount", tmp_path))
+    assert (caught.value.code, caught.value.exit_code) == ("bad-listing", OURS)
 
 
 def test_training_reads_the_files_for_training_in_the_order_of_the_listing(train, stage, tmp_path):

@@ -50,6 +50,7 @@ def test_a_missing_file_is_named(run, tmp_path):
         ("--listing", "a"),
         ("--listing", "a", "--sha256", HELLO),
         ("--listing", "a", "--mount", "."),
+        ("--listing", "a", "--sha256", HELLO, "--mount", ".", "--source", "b"),
         ("--listing", "a", "--sha256", "abc", "--mount", "."),
     ],
 )
