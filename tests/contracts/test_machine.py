@@ -38,6 +38,8 @@ BUSY = {
     "Lambda.SdkClientException",
     "Lambda.ClientExecutionTimeoutException",
     "Sandbox.Timedout",
+    "Lambda.Unknown",
+    "Runtime.ExitError",
 }
 BUSY_IN_VPC = {"Lambda.ResourceNotReadyException", "Lambda.EC2ThrottledException"}
 MAX_ITEMS = MAX_STEPS + 1

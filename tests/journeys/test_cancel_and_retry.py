@@ -28,8 +28,9 @@ def nothing_left(journeys: Journeys, dataset: str) -> None:
 
 def entered(journeys: Journeys, execution: str, stage: str) -> bool:
     arn = journeys.machine.replace(":stateMachine:", ":execution:") + f":{execution}"
-    events = journeys.cloud.client("stepfunctions").get_execution_history(executionArn=arn)["events"]
-    return any(event.get("stateEnteredEventDetails", {}).get("name") == stage for event in events)
+    sfn = journeys.cloud.client("stepfunctions")
+    newest = sfn.get_execution_history(executionArn=arn, reverseOrder=True, maxResults=1000)["events"]
+    return any(event.get("stateEnteredEventDetails", {}).get("name") == stage for event in newest)
 
 
 def cancel_at(journeys: Journeys, stage: str) -> tuple[str, str]:
@@ -38,7 +39,7 @@ def cancel_at(journeys: Journeys, stage: str) -> tuple[str, str]:
     execution = journeys.execution_of(journeys.drop_with_request(dataset, rows(dataset), QUICK))
     end = time.monotonic() + 120
     while not entered(journeys, execution, stage) and time.monotonic() < end:
-        time.sleep(0.02)
+        time.sleep(0.05)
     status, _ = journeys.act("cancel-run", execution)
     assert status == 200
     journeys.finish(execution, 120)

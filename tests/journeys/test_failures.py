@@ -124,7 +124,7 @@ def test_data_that_changes_after_it_was_hashed_fails_the_run_instead_of_making_a
     until(lambda: any("-prepare-" in name for name in journeys.pods("swapped")), 60)
     staged.write_bytes(staged.read_bytes().replace(b"Count", b"Miscount"))
     assert journeys.finish(execution)["error"] == "WorkloadFailed"
-    assert "expected sha256" in journeys.recorded_failure(execution)["failure"]["why"]
+    assert "train.jsonl: expected" in journeys.recorded_failure(execution)["failure"]["why"]
     _nothing_left(journeys, "swapped")
 
 
