@@ -122,7 +122,7 @@ def test_data_that_changes_after_it_was_hashed_fails_the_run_instead_of_making_a
     execution = journeys.execution_of(upload)
     staged = journeys.cloud.fsx / upload["key"].replace("manifest.json", "train.jsonl")
     until(lambda: any("-prepare-" in name for name in journeys.pods("swapped")), 60)
-    staged.write_bytes(staged.read_bytes().replace(b"Count", b"Miscount"))
+    staged.write_bytes(staged.read_bytes().replace(b"Count", b"Mount"))
     assert journeys.finish(execution)["error"] == "WorkloadFailed"
     assert "train.jsonl: expected" in journeys.recorded_failure(execution)["failure"]["why"]
     _nothing_left(journeys, "swapped")
