@@ -1,7 +1,9 @@
 """Readings: the slices of a file put together say what one reading of the whole would."""
 
-from dropforge.domain.readings import Longest, Reading, join
+import pytest
+from dropforge.domain.readings import Longest, Reading, join, one_kind
 from dropforge.domain.reports import FIRST, Fault, Report
+from dropforge.errors import InvalidInput
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -48,6 +50,13 @@ def test_what_lies_behind_a_slice_that_was_not_read_to_its_end_is_left_out() -> 
 
 def test_a_slice_in_which_no_line_starts_has_no_say_in_the_kind() -> None:
     assert join([part(0, kind=""), part(1, kind="dpo")]).report.kind == "dpo"
+
+
+def test_files_of_two_kinds_are_no_dataset() -> None:
+    sft, dpo = part(1).report, part(1, kind="dpo").report.model_copy(update={"file": "validation.jsonl"})
+    assert one_kind([dpo, dpo]) == "dpo"
+    with pytest.raises(InvalidInput, match=r"`validation.jsonl` is dpo, `train.jsonl` is sft"):
+        one_kind([sft, dpo])
 
 
 @given(lines=st.lists(st.integers(0, 12), min_size=1, max_size=12), block=st.integers(1, 9))

@@ -202,6 +202,11 @@ def test_input_that_was_typed_wrong_names_the_key(call: Call, typed: object, sai
     assert said in problem.failure.why
 
 
+def test_a_run_request_that_state_cannot_carry_is_refused(call: Call, put: Put) -> None:
+    failure = refusal(call, started(put(KEY, b"rows"), {"repeat": "x" * 16_384})).failure
+    assert failure.code == "BadRunRequest"
+
+
 @pytest.fixture
 def read_in_tens(account: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CHECK_RANGE_BYTES", "10")

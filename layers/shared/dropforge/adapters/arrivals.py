@@ -1,5 +1,6 @@
 """What arrived: an upload read as a manifest, whether it is one file or many, and what became of it."""
 
+import json
 from collections.abc import Iterator
 
 from pydantic import ValidationError
@@ -15,6 +16,7 @@ from dropforge.domain.values import explain
 from dropforge.errors import InvalidInput, NotFound
 
 MANIFEST_LIMIT = 32_000_000  # bytes: 100,000 files
+RUN_LIMIT = 16_384  # bytes of a run request as JSON: it travels in state
 
 
 def read_manifest(start: Start) -> Manifest:
@@ -45,6 +47,8 @@ def _pinned(wanted: Wanted) -> Upload:
 
 
 def _manifest(upload: Upload, location: Location, files: tuple[File, ...], start: Start) -> Manifest:
+    if len(json.dumps(start.run)) > RUN_LIMIT:
+        raise InvalidInput("BadRunRequest", f"The run request has more than {RUN_LIMIT:,} bytes.")
     listed = Files(range_bytes=settings.check_range_bytes(), files=files)
     check_files(files, listed.range_bytes)
     ranges = len(divide(listed))

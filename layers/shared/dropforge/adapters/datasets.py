@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from dropforge.adapters import listings, readings, storage
 from dropforge.domain.datasets import FIRST, Dataset, File, Files, Manifest, content_digest
-from dropforge.domain.readings import Reading
+from dropforge.domain.readings import Reading, one_kind
 from dropforge.domain.reports import Report
 from dropforge.domain.uploads import REPORT, folder
 from dropforge.errors import InvalidInput
@@ -28,7 +28,7 @@ def _dataset(manifest: Manifest, listed: Files, found: list[Reading], uri: str) 
         project=manifest.project,
         name=manifest.dataset,
         digest=content_digest(listed.files),
-        kind="sft",
+        kind=one_kind([reading.report for reading in found]),
         rows=sum(file.rows for file in listed.files),
         train_rows=sum(file.rows for file in listed.files if file.role == "train"),
         bytes=manifest.bytes,

@@ -2,10 +2,13 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from typing import cast
 
+from dropforge.domain.datasets import Kind
 from dropforge.domain.failures import Failure
 from dropforge.domain.reports import FIRST, Fault, Report
 from dropforge.domain.values import Sha256, Value
+from dropforge.errors import InvalidInput
 
 STOPS = "LineTooLong"  # the fault after which the rest of a slice is not read
 
@@ -70,6 +73,15 @@ def join(parts: Sequence[Reading]) -> Reading:
     )
     update = {"report": report, "longest_bytes": read[longest].longest_bytes}
     return read[0].model_copy(update={**update, "longest_line": starts[longest] + read[longest].longest_line})
+
+
+def one_kind(reports: Sequence[Report]) -> Kind:
+    """Return the kind of all files. Raises InvalidInput (DatasetRejected) when they are of several."""
+    of = {report.kind: report.file for report in reports}
+    if len(of) > 1:
+        named = ", ".join(f"`{file}` is {kind}" for kind, file in sorted(of.items()))
+        raise InvalidInput("DatasetRejected", f"The files are of different kinds: {named}.")
+    return cast("Kind", next(iter(of)))
 
 
 def _until_stopped(parts: Sequence[Reading]) -> Sequence[Reading]:
