@@ -88,12 +88,23 @@ def test_two_folders_are_two_uploads_and_the_same_manifest_again_is_a_third(call
     assert len(places) == 3
 
 
-@pytest.mark.parametrize(("by_hand", "expected"), [({}, {"repeat": "own"}), ({"repeat": "hand"}, {"repeat": "hand"})])
-def test_a_request_by_hand_wins_over_the_manifests_own(
+OWN: RunBlock = {"recipe": "a", "parameters": {"rank": 4}, "repeat": "own"}
+
+
+@pytest.mark.parametrize(
+    ("by_hand", "expected"),
+    [
+        ({}, OWN),
+        ({"repeat": "hand"}, {**OWN, "repeat": "hand"}),
+        ({"parameters": {"steps": 3}}, {**OWN, "parameters": {"rank": 4, "steps": 3}}),
+        ({"recipe": "b"}, {"recipe": "b", "repeat": "own"}),
+    ],
+)
+def test_a_request_by_hand_lies_on_the_manifests_own(
     call: Call, put: Put, by_hand: RunBlock, expected: RunBlock
 ) -> None:
     put(FOLDER + "train.jsonl", b"aa")
-    upload = put(FOLDER + "manifest.json", manifest(line("train.jsonl", b"aa"), run={"repeat": "own"}))
+    upload = put(FOLDER + "manifest.json", manifest(line("train.jsonl", b"aa"), run=OWN))
     assert call("register_dataset", started(upload, by_hand))["run"] == expected
 
 

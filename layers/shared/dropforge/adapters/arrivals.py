@@ -9,7 +9,7 @@ from dropforge.adapters import clock, ledger, listings, settings, storage
 from dropforge.domain.datasets import FIRST, DroppedFile, DroppedManifest, File, Files, Manifest, check_files, role_of
 from dropforge.domain.failures import Failure
 from dropforge.domain.ranges import divide
-from dropforge.domain.requests import merge
+from dropforge.domain.requests import lay
 from dropforge.domain.runs import Arrival, ArrivalStatus
 from dropforge.domain.uploads import Location, Start, Upload, Wanted, folder, locate, own_folder
 from dropforge.domain.values import explain
@@ -32,7 +32,7 @@ def read_manifest(start: Start) -> Manifest:
         return _manifest(upload, location, (storage.describe(upload),), start)
     dropped = _dropped(upload)
     files = _listed(upload, dropped.files)
-    return _manifest(upload, location, files, start.model_copy(update={"run": merge(dropped.run, start.run)}))
+    return _manifest(upload, location, files, start.model_copy(update={"run": lay(dropped.run, start.run)}))
 
 
 def _pinned(wanted: Wanted) -> Upload:

@@ -68,7 +68,7 @@ def merge(base: RunBlock, over: RunBlock) -> RunBlock:
 
 def lay(base: RunBlock, over: RunBlock) -> RunBlock:
     """Return a request block with `over` laid on it. Parameters belong to a recipe: another recipe starts without those below it."""
-    changed = "recipe" in over and over["recipe"] != base.get("recipe", RunRequest().recipe)
+    changed = {"recipe"} <= base.keys() & over.keys() and base["recipe"] != over["recipe"]
     below = {key: value for key, value in base.items() if not (changed and key == "parameters")}
     return merge(below, over)
 
