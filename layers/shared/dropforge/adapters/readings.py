@@ -21,7 +21,7 @@ def read(manifest: Manifest) -> Dataset:
         project=manifest.project,
         name=manifest.dataset,
         digest=content_digest(files),
-        kind="sft",
+        kind=reports[0].kind or "sft",
         rows=sum(report.rows for report in reports),
         bytes=sum(file.bytes for file in files),
         files=files,
