@@ -3,8 +3,7 @@
 from itertools import pairwise
 
 from dropforge.domain import rows
-from dropforge.domain.merging import merge
-from dropforge.domain.reports import FIRST, Report
+from dropforge.domain.reports import FIRST, Report, merge
 from hypothesis import given
 from hypothesis import strategies as st
 

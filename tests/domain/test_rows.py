@@ -1,5 +1,7 @@
 """Rows: every fault is found on its line, whatever the size of the blocks."""
 
+from itertools import chain, repeat
+
 import pytest
 from dropforge.domain import rows
 from dropforge.domain.reports import FIRST, Report
@@ -154,6 +156,13 @@ def test_a_cut_at_every_offset_gives_the_same_report() -> None:
     content = lines(row(prompt="\u00fc\U0001f426"), b"broken", b"", row()) + row()
     whole = check(content)
     assert all(check(content[:at], content[at:]) == whole for at in range(len(content) + 1))
+
+
+def test_a_line_of_a_hundred_megabytes_is_skipped_and_what_follows_is_checked() -> None:
+    blocks = chain([lines(row()), b'{"prompt": "'], repeat(b"x" * (1 << 16), 1600), [b'"}\n', lines(row(), b"broken")])
+    report = rows.check(blocks, "train.jsonl")
+    assert [(fault.code, fault.line) for fault in report.faults] == [("LineTooLong", 2), ("BrokenJson", 4)]
+    assert (report.rows, report.good_rows) == (4, 2)
 
 
 def test_the_longest_row_is_named_with_the_bytes_of_its_texts() -> None:

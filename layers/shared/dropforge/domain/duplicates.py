@@ -11,7 +11,7 @@ for suspects, 0.3 % of all on the way there (measured); train and validation hav
 | 5,000,000 rows (default) | 8 MiB |
 | 20,000,000 rows | 32 MiB |
 
-Beyond its capacity a filter only has more suspects. At most 200,000 of each sort are looked at (about 60 MB when all are equal rows); a report
+Beyond its capacity a filter only has more suspects. At most 100,000 of each sort are looked at (about 50 MB when all are equal rows); a report
 from which suspects were left out says so (NotAllCompared). Two different rows of one 64-bit hash would hide each other's duplicates: for 20 million
 rows the chance of a single such pair is 1 in 100,000.
 """
@@ -23,7 +23,7 @@ from typing import NamedTuple
 from dropforge.domain.reports import Fault, Role
 
 CAPACITY = 5_000_000
-MAX_SUSPECTS = 200_000
+MAX_SUSPECTS = 100_000
 _BITS_PER_ROW = 12
 _PATTERNS = 4096
 
@@ -79,7 +79,12 @@ class Duplicates:
     @property
     def needs_second_pass(self) -> bool:
         """Whether any row may be there twice. Most datasets are done after one pass."""
-        return bool(self._twins or self._leaks)
+        return self.suspects > 0
+
+    @property
+    def suspects(self) -> int:
+        """How many rows are to be compared."""
+        return len(self._twins) + len(self._leaks)
 
     def suspicious(self, hashes: list[int]) -> bool:
         """Whether any of these rows is to be compared."""
