@@ -3,6 +3,7 @@
 import json
 from itertools import pairwise
 
+import pytest
 from dropforge.domain import keys, rows
 from dropforge.domain.checks import CHECKS
 from dropforge.domain.duplicates import Duplicates
@@ -95,6 +96,15 @@ def test_a_second_pass_never_fails_and_finds_no_leakage_in_one_role(content: byt
     report = rows.check([content], "train.jsonl", seen=seen)
     if not {"Utf16File", "JsonArray", "NotJsonLines"} & set(report.counts):
         assert rows.check_again([content], report, seen).counts == report.counts
+
+
+@pytest.mark.parametrize("step", range(9))
+def test_no_depth_of_a_schema_makes_the_check_fail(step: int) -> None:
+    """The decoder and the standard library give up at different depths."""
+    for depth in range(100 + step, 1100, 9):
+        nested = b'{"a":' * depth + b"1" + b"}" * depth
+        report = check(tool_row().replace(b'"object"', b'"object", "default": ' + nested))
+        assert report.counts in ({}, {"NestedTooDeep": 1})
 
 
 TEXT = st.text(st.sampled_from('ab": \\\t\r\n{},\u00e9\U0001f426'), min_size=1, max_size=12).filter(

@@ -37,6 +37,10 @@ def called(**changed: object) -> bytes:
     return json.dumps(made).encode()
 
 
+def schema(default: bytes) -> bytes:
+    return tool_row().replace(b'"object"', b'"object", "default": ' + default)
+
+
 ANSWER = turns("Ho", first="assistant")
 LINES = {
     "a blank line": Planted("BlankLine", b" \t", "blank", "Remove it"),
@@ -107,6 +111,11 @@ LINES = {
     "an undeclared function": Planted("UnknownTool", tool_row(calls="news"), "`news`", "Declare the function", CHAT),
     "an answer to no call": Planted("UnaskedAnswer", tool_row(answers="c2"), "`c2`", "`tool_call_id` of a call", CHAT),
     "a user who calls": Planted("WrongField", called(role="user"), "only the assistant calls", "type and value", CHAT),
+    "NaN in a schema": Planted("NotANumber", schema(b"NaN"), "NaN", "Write null", CHAT),
+    "half an emoji in a schema": Planted("LoneSurrogate", schema(b'"\\ud83d"'), "other half", "half emoji", CHAT),
+    "latin-1 in a schema": Planted("NotUtf8", schema(b'"\xe9"'), "0xe9", "UTF-8", CHAT),
+    "a bad number in a schema": Planted("BrokenJson", schema(b"01"), "invalid number", "one complete JSON", CHAT),
+    "a deep schema": Planted("NestedTooDeep", schema(b"[" * 50_000 + b"]" * 50_000), "deeply", "Drop the row", CHAT),
     "a call of no type": Planted("WrongField", tool_row().replace(b'"arguments": "', b'"arguments": 1, "x": "'), "arguments", "type", CHAT),
 }  # fmt: skip
 WARNINGS = {

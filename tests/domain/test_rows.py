@@ -118,7 +118,7 @@ def test_two_rows_on_one_line_are_not_two_lines() -> None:
 def test_a_row_over_two_lines_is_broken_even_when_rows_and_lines_are_as_many() -> None:
     split = row().replace(b", ", b",\n")
     report = check(lines(row(), split + row()))
-    assert [(fault.code, fault.line) for fault in report.faults] == [("BrokenJson", 2), ("NotAnObject", 3)]
+    assert [(fault.code, fault.line) for fault in report.faults] == [("BrokenJson", 2), ("BrokenJson", 3)]
 
 
 def test_a_list_of_rows_is_not_a_row() -> None:
@@ -206,6 +206,11 @@ def test_a_warning_does_not_reject() -> None:
 def test_a_row_that_calls_functions_is_accepted_and_counted_among_plain_chats() -> None:
     report = check(lines(chat(), tool_row(), chat()))
     assert (report.accepted, report.rows, report.tool_rows, report.shape) == (True, 3, 1, "messages")
+
+
+def test_an_unknown_field_is_named_even_where_the_texts_talk_of_tools() -> None:
+    (fault,) = check(chat(("user", '"tools"'), ("assistant", "Ho")).replace(b'"user"', b'"user", "name": "Al"')).faults
+    assert (fault.code, "`name`" in fault.why) == ("UnknownField", True)
 
 
 def test_a_chat_that_only_talks_of_tools_is_a_chat() -> None:

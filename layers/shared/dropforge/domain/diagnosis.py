@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import msgspec
 
 from dropforge.domain.reports import Fault
-from dropforge.domain.shapes import BROKEN, DECODERS, KINDS, OBJECT, TOOLS, names_tools, shape_of
+from dropforge.domain.shapes import BROKEN, DECODERS, KINDS, OBJECT, TOOLS, is_tool_row, names_tools, shape_of
 
 _BOM = b"\xef\xbb\xbf"
 _CONTROL = re.compile(rb"[\x00-\x08\x0b-\x1f]|\t(?=[^\"]*\")")
@@ -25,12 +25,13 @@ def diagnose(line: bytes, shape: str | None, cut: bool = False) -> Fault:
     if fault is not None:
         return fault
     try:
+        msgspec.json.decode(line)  # all of it: a field that nobody reads may be broken too
         keys = OBJECT.decode(line)
     except msgspec.ValidationError as error:
         return Fault.of("NotAnObject", f"{error}.")
     except BROKEN as error:
         return _broken(line, error, cut)
-    return _mixed(keys, shape) or _typed(line, shape or "")
+    return _mixed(keys, shape) or _typed(line, shape_of(keys) or "")
 
 
 def _text_fault(line: bytes) -> Fault | None:
@@ -94,15 +95,16 @@ def _mixed(keys: Mapping[str, msgspec.Raw], shape: str | None) -> Fault | None:
 
 
 def _typed(line: bytes, shape: str) -> Fault:
-    """Let the decoder of the shape say what is wrong. A row that names tools is judged by the types of tools."""
-    decoder = TOOLS if shape == "messages" and names_tools(line) else DECODERS[shape]
+    """Let the decoder of the shape say what is wrong; a row of tools is judged by the types of tools."""
     try:
-        decoder.decode(line)
+        if shape == "messages" and names_tools(line) and is_tool_row(TOOLS.decode(line)):
+            return Fault.of("NestedTooDeep")  # it decodes from here, with fewer calls on the stack
+        DECODERS[shape].decode(line)
     except msgspec.ValidationError as error:
         return Fault.of(_code_of(str(error)), f"{error}.")
     except BROKEN as error:
         return _broken(line, error, False)
-    return Fault.of("UnknownField", "A message has fields that only calls of functions have, and there is none.")
+    return Fault.of("NestedTooDeep")
 
 
 def _code_of(message: str) -> str:

@@ -170,7 +170,7 @@ def _row(line: bytes, shape: str) -> Row | None:
 def _tool_row(line: bytes) -> ToolRow | None:
     try:
         row = TOOLS.decode(line)
-        line.decode()  # the decoder does not look into a function's parameters
+        msgspec.json.decode(line)  # the decoder of tools does not look into a function's parameters
     except BROKEN:
         return None
     return row if is_tool_row(row) else None
@@ -178,7 +178,10 @@ def _tool_row(line: bytes) -> ToolRow | None:
 
 def _judge(row: Row, line: bytes) -> list[Fault]:
     if isinstance(row, ToolRow) or keys.count(line) != key_count(row):
-        key = keys.twice(line)
+        try:
+            key = keys.twice(line)
+        except RecursionError:
+            return [Fault.of("NestedTooDeep")]
         if key is not None:
             return [Fault.of("DuplicateKey", f"An object of the row has the key `{key}` twice.")]
     return judge(row)
