@@ -64,6 +64,7 @@ golden: $(VENV)/ready ## Rewrite the golden files
 
 docs: $(VENV)/ready ## Write the generated parts of docs/
 	$(BIN)/python scripts/errors_doc.py
+	$(BIN)/python scripts/checks_doc.py
 
 build: $(VENV)/ready $(SAM) ## Make deployable artefacts with hash-based bytecode (needs a Python 3.13)
 	PATH="$(CURDIR)/$(BIN):$$PATH" UV="$(CURDIR)/$(BIN)/uv" AWS_DEFAULT_REGION=us-east-1 $(SAM) build --build-in-source

@@ -28,6 +28,35 @@ def chat(*turns: tuple[str, str]) -> bytes:
     return json.dumps({"messages": messages}).encode()
 
 
+def preference(prompt: str = "2 + 2 =", chosen: str = "4", rejected: str = "5") -> bytes:
+    return json.dumps({"prompt": prompt, "chosen": chosen, "rejected": rejected}).encode()
+
+
+def turns(*texts: str, first: str = "user") -> list[dict[str, str]]:
+    """Messages whose roles alternate, from `first` on."""
+    roles = ("user", "assistant") if first == "user" else ("assistant", "user")
+    return [{"role": roles[n % 2], "content": text} for n, text in enumerate(texts)]
+
+
+def preference_chat(prompt: str | None = "Hi", chosen: str = "Ho", rejected: str = "Go") -> bytes:
+    if prompt is None:
+        return json.dumps({"chosen": turns("Hi", chosen), "rejected": turns("Hi", rejected)}).encode()
+    answers = {"chosen": turns(chosen, first="assistant"), "rejected": turns(rejected, first="assistant")}
+    return json.dumps({"prompt": turns(prompt), **answers}).encode()
+
+
+def tool_row(calls: str = "weather", answers: str = "c1", declares: str = "weather") -> bytes:
+    call = {"id": "c1", "type": "function", "function": {"name": calls, "arguments": '{"city": "Ulm"}'}}
+    messages = [
+        {"role": "user", "content": "Rain in Ulm?"},
+        {"role": "assistant", "content": None, "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": answers, "content": "yes"},
+        {"role": "assistant", "content": "Yes."},
+    ]
+    function = {"name": declares, "description": "Weather", "parameters": {"type": "object", "properties": {}}}
+    return json.dumps({"messages": messages, "tools": [{"type": "function", "function": function}]}).encode()
+
+
 def upload(key: str = KEY, version_id: str = "v1") -> Upload:
     return Upload(bucket=BUCKET, key=key, version_id=version_id)
 

@@ -28,6 +28,7 @@ def handler(to_check: ToCheck) -> Dataset:
             digest=dataset.digest,
             rows=dataset.rows,
             report_uri=dataset.report_uri,
+            warnings=dataset.warnings,
         ),
     )
     return dataset

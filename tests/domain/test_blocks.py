@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import zlib
+from collections import deque
 
 import pytest
 from dropforge.domain import blocks, rows
@@ -44,8 +45,27 @@ def test_what_is_not_gzip_is_corrupt() -> None:
 def test_a_flipped_byte_fails_the_checksum_of_gzip() -> None:
     packed = bytearray(gzip.compress(b"rows"))
     packed[-8] ^= 1  # the first byte of the CRC-32
-    with pytest.raises(CorruptStreamError, match="not gzip"):
+    with pytest.raises(CorruptStreamError, match="damaged"):
         list(gunzip([bytes(packed)]))
+
+
+def test_zeros_after_gzip_are_padding() -> None:
+    assert b"".join(gunzip([gzip.compress(b"one") + b"\0" * 9, b"\0", gzip.compress(b"two") + b"\0"])) == b"onetwo"
+
+
+@pytest.mark.parametrize("cut", [1, 7, 1000])
+def test_other_bytes_after_gzip_are_a_fault(cut: int) -> None:
+    packed = gzip.compress(b"one") + b"rubbish"
+    with pytest.raises(CorruptStreamError, match="follow") as raised:
+        list(gunzip(packed[at : at + cut] for at in range(0, len(packed), cut)))
+    assert raised.value.code == "GzipTrailing"
+
+
+def test_a_bomb_is_known_by_its_ratio_before_it_reaches_the_limit() -> None:
+    packer = zlib.compressobj(wbits=31)
+    packed = b"".join(packer.compress(bytes(1 << 20)) for _ in range(80)) + packer.flush()
+    with pytest.raises(CorruptStreamError, match="200 times"):
+        deque(gunzip([packed]), maxlen=0)
 
 
 def test_a_bomb_ends_at_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -54,10 +74,10 @@ def test_a_bomb_ends_at_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
         list(gunzip([zlib.compress(b"\0" * 2_000_000, wbits=31)]))
 
 
-@pytest.mark.parametrize("packed", [gzip.compress(row())[:-5], row()])
-def test_a_broken_stream_is_the_one_fault_of_its_report(packed: bytes) -> None:
+@pytest.mark.parametrize(("code", "packed"), [("GzipCutOff", gzip.compress(row())[:-5]), ("NotGzip", row())])
+def test_a_broken_stream_is_the_one_fault_of_its_report(code: str, packed: bytes) -> None:
     report = rows.check(gunzip([packed]), "train.jsonl.gz")
-    assert report.counts == {"BrokenFile": 1}
+    assert report.counts == {code: 1}
     assert report.summary()[0].startswith("train.jsonl.gz: ")
 
 

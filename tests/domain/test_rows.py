@@ -1,14 +1,12 @@
 """Rows: every fault is found on its line, whatever the size of the blocks."""
 
-from itertools import pairwise
+from itertools import chain, repeat
 
 import pytest
 from dropforge.domain import rows
 from dropforge.domain.reports import FIRST, Report
-from hypothesis import given
-from hypothesis import strategies as st
 
-from tests.builders import chat, row
+from tests.builders import chat, preference, preference_chat, row, tool_row
 
 FAULTS = {
     "BrokenJson": b'{"prompt": "a", ',
@@ -70,9 +68,9 @@ def test_a_byte_that_is_not_utf8_is_named_with_its_column() -> None:
     assert "0xe9" in fault.why
 
 
-def test_a_system_message_after_the_first_is_a_wrong_role() -> None:
+def test_a_system_message_after_the_first_is_late() -> None:
     (fault,) = check(chat(("user", "Hi"), ("system", "Be kind"), ("assistant", "Ho"))).faults
-    assert (fault.code, fault.why) == ("WrongRole", "Message 2 is of role `system`.")
+    assert (fault.code, fault.why) == ("LateSystem", "Message 2 is of role `system`.")
 
 
 def test_a_system_message_may_come_first() -> None:
@@ -125,11 +123,11 @@ def test_a_row_over_two_lines_is_broken_even_when_rows_and_lines_are_as_many() -
 
 def test_a_list_of_rows_is_not_a_row() -> None:
     report = check(lines(row()), lines(b"[" + row() + b"]"))
-    assert [(fault.code, fault.line) for fault in report.faults] == [("BrokenJson", 2)]
+    assert [(fault.code, fault.line) for fault in report.faults] == [("NotAnObject", 2)]
 
 
 def test_a_row_nested_too_deeply_is_broken_and_not_a_crash() -> None:
-    assert check(b'{"prompt": ' + b"[" * 100_000 + b"\n").counts == {"BrokenJson": 1}
+    assert check(b'{"prompt": ' + b"[" * 100_000 + b"\n").counts == {"NestedTooDeep": 1}
 
 
 def test_only_the_first_twenty_faults_of_a_kind_are_kept_and_all_are_counted() -> None:
@@ -146,26 +144,12 @@ def test_a_line_of_sixteen_mebibytes_is_accepted() -> None:
 
 @pytest.mark.parametrize("ending", [b"", b"\n" + row()])
 @pytest.mark.parametrize("size", [1 << 16, 1 << 25])
-def test_a_longer_line_is_refused_whatever_the_blocks_and_what_follows(ending: bytes, size: int) -> None:
+def test_a_longer_line_is_one_fault_and_the_rest_is_still_checked(ending: bytes, size: int) -> None:
     content = lines(row()) + b"x" * (rows.MAX_LINE + 1) + ending
+    after = ending.count(b"\n")
     report = check(*(content[at : at + size] for at in range(0, len(content), size)))
     assert [(fault.code, fault.line) for fault in report.faults] == [("LineTooLong", 2)]
-
-
-LINE = st.sampled_from([row(), chat(), *FAULTS.values(), *CHAT_FAULTS.values(), row(prompt="\U0001f426"), b"[1]"])
-FILE = st.builds(
-    lambda content, separator, end: separator.join(content) + end,
-    st.lists(LINE, max_size=8),
-    st.sampled_from([b"\n", b"\r\n"]),
-    st.sampled_from([b"", b"\n", b"\n\n"]),
-)
-
-
-@given(content=FILE, cuts=st.lists(st.integers(0, 600), max_size=12))
-def test_any_cut_into_blocks_gives_the_same_report(content: bytes, cuts: list[int]) -> None:
-    edges = [0, *sorted(cuts), max([len(content), *cuts])]
-    blocks = [content[a:b] for a, b in pairwise(edges)]
-    assert check(*blocks) == check(content)
+    assert (report.rows, report.good_rows) == (2 + after, 1 + after)
 
 
 def test_a_cut_at_every_offset_gives_the_same_report() -> None:
@@ -174,15 +158,65 @@ def test_a_cut_at_every_offset_gives_the_same_report() -> None:
     assert all(check(content[:at], content[at:]) == whole for at in range(len(content) + 1))
 
 
-@given(content=st.binary(max_size=200) | st.builds(bytes.replace, FILE, st.just(b"a"), st.binary(max_size=3)))
-def test_no_bytes_whatever_can_make_the_check_fail(content: bytes) -> None:
-    report = check(content)
-    assert report.good_rows + sum(report.counts.values()) == max(report.rows, 1)
+def test_a_line_of_a_hundred_megabytes_is_skipped_and_what_follows_is_checked() -> None:
+    blocks = chain([lines(row()), b'{"prompt": "'], repeat(b"x" * (1 << 16), 1600), [b'"}\n', lines(row(), b"broken")])
+    report = rows.check(blocks, "train.jsonl")
+    assert [(fault.code, fault.line) for fault in report.faults] == [("LineTooLong", 2), ("BrokenJson", 4)]
+    assert (report.rows, report.good_rows) == (4, 2)
 
 
-@given(content=FILE)
-def test_a_file_is_accepted_exactly_when_each_row_is_accepted_by_itself(content: bytes) -> None:
-    parts = content.removesuffix(b"\n").split(b"\n")
-    alone = [check(part + b"\n") for part in parts]
-    shapes = {b"messages" if b"messages" in part else b"prompt" for part in parts}
-    assert check(content).accepted == (content != b"" and all(r.accepted for r in alone) and len(shapes) == 1)
+def test_the_longest_row_is_named_with_the_bytes_of_its_texts() -> None:
+    report = check(lines(row("a", "b"), row("\u00fc" * 5, "x\n"), b"broken", row("c", "d")))
+    assert (report.longest_line, report.longest_bytes, report.text_bytes) == (2, 12, 16)
+
+
+def test_the_longest_row_is_found_in_the_middle_of_a_good_block() -> None:
+    report = check(lines(*[row()] * 5, row("longer than the others"), *[row()] * 5))
+    assert (report.longest_line, report.longest_bytes) == (6, 23)
+
+
+@pytest.mark.parametrize(
+    ("content", "kind", "shape"),
+    [
+        (chat(), "sft", "messages"),
+        (row(), "sft", "prompt-completion"),
+        (preference(), "dpo", "preference"),
+        (preference_chat(), "dpo", "preference-chat"),
+        (b"broken", "", ""),
+    ],
+)
+def test_the_report_says_what_the_rows_are(content: bytes, kind: str, shape: str) -> None:
+    report = check(lines(content, content))
+    assert (report.kind, report.shape, report.good_rows) == (kind, shape, 2 if kind else 0)
+
+
+def test_a_preference_may_leave_its_prompt_to_the_answers() -> None:
+    assert check(lines(preference_chat(prompt=None))).accepted
+
+
+def test_the_role_of_a_file_is_in_its_report() -> None:
+    assert rows.check([row()], "valid.jsonl", "validation").role == "validation"
+
+
+def test_a_warning_does_not_reject() -> None:
+    report = check(lines(chat(), chat(("user", "Hi"), ("user", "there"), ("assistant", "Ho"))))
+    assert (report.accepted, report.good_rows, report.warning_counts) == (True, 2, {"SameRoleTwice": 1})
+
+
+def test_a_row_that_calls_functions_is_accepted_and_counted_among_plain_chats() -> None:
+    report = check(lines(chat(), tool_row(), chat()))
+    assert (report.accepted, report.rows, report.tool_rows, report.shape) == (True, 3, 1, "messages")
+
+
+def test_an_unknown_field_is_named_even_where_the_texts_talk_of_tools() -> None:
+    (fault,) = check(chat(("user", '"tools"'), ("assistant", "Ho")).replace(b'"user"', b'"user", "name": "Al"')).faults
+    assert (fault.code, "`name`" in fault.why) == ("UnknownField", True)
+
+
+def test_a_chat_that_only_talks_of_tools_is_a_chat() -> None:
+    assert check(lines(chat(("user", '"tools"'), ("assistant", '"tool_calls"')))).tool_rows == 0
+
+
+@pytest.mark.parametrize("text", ['{"role":"x","content": 1}', ' " : \\', "a\t:\r\n:", '": ', "caf\u00e9 : \U0001f426"])
+def test_a_text_that_looks_like_keys_is_only_a_text(text: str) -> None:
+    assert check(lines(chat(("user", text), ("assistant", text)), chat())).counts == {}

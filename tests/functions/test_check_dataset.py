@@ -104,11 +104,34 @@ def test_the_same_content_again_is_the_same_dataset_and_keeps_its_first_upload(c
 
 def test_the_rows_of_each_role_are_counted_and_the_longest_row_has_its_place(call: Call, put: Put) -> None:
     longest = row("a longer question than all others", "yes")
-    files = {"train.jsonl": GOOD, "validation.jsonl": b"\n".join([row(), longest])}
+    files = {"train.jsonl": GOOD, "validation.jsonl": b"\n".join([row("held", "out"), longest])}
     made = check(call, drop(put, files))
     assert (made["rows"], made["train_rows"], made["files"]) == (4, 2, 2)
-    assert (made["longest_bytes"], made["longest_at"]) == (len(longest), "validation.jsonl line 2")
+    assert (made["longest_bytes"], made["longest_at"]) == (
+        len("a longer question than all othersyes"),
+        "validation.jsonl line 2",
+    )
     assert [(file.role, file.rows) for file in listed(made).files] == [("train", 2), ("validation", 2)]
+
+
+def test_a_validation_row_that_is_also_trained_on_rejects_the_upload_and_names_both_places(
+    call: Call, put: Put
+) -> None:
+    files = {"train.jsonl": b"\n".join([row("a", "b"), row("leaked", "row")]), "validation.jsonl": row("leaked", "row")}
+    with pytest.raises(InvalidInput, match=r"validation.jsonl line 1: .*line 2 of train.jsonl"):
+        check(call, drop(put, files))
+
+
+def test_a_row_that_is_there_twice_is_a_warning_and_no_fault(call: Call, put: Put) -> None:
+    made = check(call, put(KEY, b"\n".join([row("a", "b"), row("c", "d"), row("a", "b")])))
+    (found,) = report()["files"]
+    assert (made["rows"], made["warnings"]) == (3, 1)
+    assert [(w["code"], w["line"]) for w in found["warnings"]] == [("DuplicateRow", 3)]
+
+
+def test_preferences_are_a_dataset_of_their_own_kind(call: Call, put: Put) -> None:
+    preference = b'{"prompt": "2 + 2 =", "chosen": "4", "rejected": "5"}'
+    assert check(call, put(KEY, preference))["kind"] == "dpo"
 
 
 def test_what_was_read_is_listed_in_the_datasets_own_folder(call: Call, put: Put) -> None:
@@ -148,7 +171,7 @@ def test_a_listing_that_is_not_what_was_written_is_not_believed(call: Call, put:
 
 
 def test_another_role_of_the_same_file_is_another_dataset(call: Call, put: Put) -> None:
-    contents = {"train-a.jsonl": GOOD, "train-b.jsonl": row()}
+    contents = {"train-a.jsonl": GOOD, "train-b.jsonl": row("another", "row")}
     plain = check(call, drop(put, contents))
-    lines = line("train-a.jsonl", GOOD), line("train-b.jsonl", row(), role="validation")
+    lines = line("train-a.jsonl", GOOD), line("train-b.jsonl", row("another", "row"), role="validation")
     assert check(call, put(FOLDER + "manifest.json", manifest(*lines)))["digest"] != plain["digest"]

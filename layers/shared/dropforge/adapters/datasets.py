@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from dropforge.adapters import listings, readings, storage
 from dropforge.domain.datasets import FIRST, Dataset, File, Files, Manifest, content_digest
-from dropforge.domain.readings import Reading, one_kind
+from dropforge.domain.readings import one_kind, warned
 from dropforge.domain.reports import Report
 from dropforge.domain.uploads import REPORT, folder
 from dropforge.errors import InvalidInput
@@ -14,30 +14,31 @@ def believe(manifest: Manifest) -> Dataset:
     """Return the dataset that an upload is. Raises InvalidInput (DatasetRejected, ManifestMismatch) once the report is written."""
     claimed = listings.read(manifest.listing)
     listed, found = readings.read_all(manifest)
-    reports = [reading.report for reading in found]
+    reports = [warned(report, manifest.ranges) for report in found]
     uri = _write_report(manifest, reports)
     _refuse_bad(reports, uri)
     _refuse_changed(claimed.files, listed.files)
-    return _dataset(manifest, listed, found, uri)
+    return _dataset(manifest, listed, reports, uri)
 
 
-def _dataset(manifest: Manifest, listed: Files, found: list[Reading], uri: str) -> Dataset:
+def _dataset(manifest: Manifest, listed: Files, reports: list[Report], uri: str) -> Dataset:
     place = manifest.listing
-    longest = max(found, key=lambda reading: reading.longest_bytes)
+    longest = max(reports, key=lambda report: report.longest_bytes)
     return Dataset(
         project=manifest.project,
         name=manifest.dataset,
         digest=content_digest(listed.files),
-        kind=one_kind([reading.report for reading in found]),
+        kind=one_kind(reports),
         rows=sum(file.rows for file in listed.files),
         train_rows=sum(file.rows for file in listed.files if file.role == "train"),
         bytes=manifest.bytes,
         files=manifest.files,
         longest_bytes=longest.longest_bytes,
-        longest_at=f"{longest.report.file} line {longest.longest_line}",
+        longest_at=f"{longest.file} line {longest.longest_line}",
         listing=listings.write(place.bucket, f"{folder(place.key)}files.json", listed),
         upload=manifest.upload,
         report_uri=uri,
+        warnings=sum(sum(report.warning_counts.values()) for report in reports),
     )
 
 

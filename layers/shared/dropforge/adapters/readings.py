@@ -4,15 +4,17 @@ A function that reads a range never fails for what it finds there: it writes it 
 range would end its whole Map under a name that tells nobody anything.
 """
 
+from collections.abc import Iterable
 from itertools import chain
 
 from dropforge.adapters import listings, storage
 from dropforge.domain import rows
 from dropforge.domain.blocks import Hashed, gunzip
 from dropforge.domain.datasets import File, Files, Listing, Manifest, is_packed
+from dropforge.domain.duplicates import Duplicates
 from dropforge.domain.ranges import Range, Slice, Stretch, divide, is_divided, joined_digest
-from dropforge.domain.readings import Longest, Reading, Readings, join
-from dropforge.domain.reports import Report
+from dropforge.domain.readings import Reading, Readings
+from dropforge.domain.reports import Report, merge
 from dropforge.domain.uploads import folder
 from dropforge.errors import InvalidInput, NotFound
 
@@ -24,7 +26,7 @@ def read_range(manifest: Manifest, number: int) -> None:
     storage.write(manifest.listing.bucket, _place(manifest.listing, number), found.model_dump_json().encode())
 
 
-def read_all(manifest: Manifest) -> tuple[Files, list[Reading]]:
+def read_all(manifest: Manifest) -> tuple[Files, list[Report]]:
     """Return the files as they were read and what was found in each. Raises NotFound (UploadGone) or InvalidInput (ListingChanged)."""
     listed = listings.read(manifest.listing)
     shares = divide(listed)
@@ -36,37 +38,44 @@ def read_all(manifest: Manifest) -> tuple[Files, list[Reading]]:
 
 
 def _read(listing: Listing, listed: Files, share: Range) -> Readings:
+    """Read a share, and once more what may be there twice: rows are compared inside one share."""
+    seen = Duplicates()
     try:
-        readings = tuple(_read_slice(listing.bucket, listed, piece) for piece in share)
+        readings = tuple(_read_slice(listing.bucket, listed, piece, seen) for piece in share)
+        if seen.needs_second_pass:
+            readings = tuple(
+                _read_again(listing.bucket, listed, piece, one, seen)
+                for piece, one in zip(share, readings, strict=True)
+            )
     except NotFound as problem:
         return Readings(listing=listing.sha256, failure=problem.failure)
     return Readings(listing=listing.sha256, readings=readings)
 
 
-def _read_slice(bucket: str, listed: Files, piece: Slice) -> Reading:
+def _read_slice(bucket: str, listed: Files, piece: Slice, seen: Duplicates) -> Reading:
     file = listed.files[piece.file]
-    report, longest, sha256 = (_stretch if is_divided(file, listed.range_bytes) else _whole)(bucket, file, piece)
-    measured = {"longest_bytes": longest.bytes, "longest_line": longest.line}
-    return Reading(file=piece.file, report=report, sha256=sha256, **measured)
+    blocks, source = _open(bucket, listed, piece)
+    report = rows.check(blocks, file.path, file.role, seen, start=piece.begin == 0)
+    return Reading(file=piece.file, report=report, sha256=source.sha256)
 
 
-def _whole(bucket: str, file: File, piece: Slice) -> tuple[Report, Longest, str]:
+def _read_again(bucket: str, listed: Files, piece: Slice, found: Reading, seen: Duplicates) -> Reading:
+    blocks, _ = _open(bucket, listed, piece)
+    return found.model_copy(update={"report": rows.check_again(blocks, found.report, seen)})
+
+
+def _open(bucket: str, listed: Files, piece: Slice) -> tuple[Iterable[bytes], Hashed | Stretch]:
+    """Return a slice's rows as blocks, and what hashes the slice's own bytes while they pass.
+
+    A range is read on to the end of its last line; one in which no line starts has no rows.
+    """
+    file = listed.files[piece.file]
+    if is_divided(file, listed.range_bytes):
+        last = min(piece.end + rows.MAX_LINE + rows.BLOCK, file.bytes)
+        stretch = Stretch(storage.read_blocks(bucket, file, max(piece.begin - 1, 0), last), piece.begin, piece.end)
+        return stretch, stretch
     hashed = Hashed(storage.read_blocks(bucket, file, 0, piece.end))
-    longest = Longest(gunzip(hashed) if is_packed(file) else hashed)
-    report = rows.check(longest, file.path)
-    return report, longest, hashed.sha256
-
-
-def _stretch(bucket: str, file: File, piece: Slice) -> tuple[Report, Longest, str]:
-    """Read one range of a large file. One in which no line starts has no rows, which is no fault: a line may be longer than a range."""
-    last = min(piece.end + rows.MAX_LINE + rows.BLOCK, file.bytes)
-    stretch = Stretch(storage.read_blocks(bucket, file, max(piece.begin - 1, 0), last), piece.begin, piece.end)
-    longest = Longest(stretch)
-    blocks = iter(longest)
-    first = next(blocks, None)
-    nothing = Report(file=file.path, kind="", rows=0, good_rows=0)
-    report = rows.check(chain([first], blocks), file.path) if first else nothing
-    return report, longest, stretch.sha256
+    return gunzip(hashed) if is_packed(file) else hashed, hashed
 
 
 def _place(listing: Listing, number: int) -> str:
@@ -84,7 +93,7 @@ def _written(listing: Listing, number: int) -> Readings:
     return found
 
 
-def _by_file(listed: Files, found: list[Readings]) -> tuple[Files, list[Reading]]:
+def _by_file(listed: Files, found: list[Readings]) -> tuple[Files, list[Report]]:
     failed = next((one.failure for one in found if one.failure), None)
     if failed is not None:
         raise NotFound(failed.code, failed.why, failed.evidence)
@@ -92,7 +101,7 @@ def _by_file(listed: Files, found: list[Readings]) -> tuple[Files, list[Reading]
     for reading in chain.from_iterable(one.readings for one in found):
         parts[reading.file].append(reading)
     files = tuple(_as_read(file, own, listed.range_bytes) for file, own in zip(listed.files, parts, strict=True))
-    return Files(range_bytes=listed.range_bytes, files=files), [join(own) for own in parts]
+    return Files(range_bytes=listed.range_bytes, files=files), [merge(part.report for part in own) for own in parts]
 
 
 def _as_read(file: File, parts: list[Reading], range_bytes: int) -> File:

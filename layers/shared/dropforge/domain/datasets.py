@@ -100,6 +100,7 @@ class Dataset(Value):
     listing: Listing
     upload: Upload
     report_uri: str
+    warnings: int = 0
 
     @property
     def id(self) -> str:

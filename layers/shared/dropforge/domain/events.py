@@ -22,6 +22,7 @@ class DatasetReady(Announcement):
     digest: str
     rows: int
     report_uri: str
+    warnings: int = 0
 
 
 class DatasetRejected(Announcement):

@@ -1,212 +1,187 @@
 """Rows of a dataset, read as a stream: typed decoding in whole blocks, line by line only where a block fails.
 
-Blocks of 64 KiB are the fastest (docs/decisions/0006); a block that decodes needs no look at its lines. `feed` may be given blocks of any size.
+Blocks of 64 KiB are the fastest (docs/decisions/0006); a block that decodes needs no look at its lines. Blocks may come in any size.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Literal
+from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
+from dropforge.domain import keys
 from dropforge.domain.blocks import CorruptStreamError
-from dropforge.domain.reports import Fault, Report, ReportBuilder
+from dropforge.domain.checks import CHECKS, MAX_LINE
+from dropforge.domain.diagnosis import diagnose
+from dropforge.domain.duplicates import Duplicates
+from dropforge.domain.formats import foreign, opening
+from dropforge.domain.lines import BLOCK, Piece, pieces
+from dropforge.domain.reports import Fault, Report, ReportBuilder, Role, with_findings
+from dropforge.domain.shapes import (
+    BROKEN,
+    DECODERS,
+    KINDS,
+    TOOLS,
+    Row,
+    Rows,
+    ToolRow,
+    first_shape,
+    is_tool_row,
+    key_count,
+    names_tools,
+)
+from dropforge.domain.turns import judge
+from dropforge.domain.weights import weigh, weight
 
-BLOCK = 64 * 1024
-MAX_LINE = 16 * 1024 * 1024
-
-
-class Message(msgspec.Struct, forbid_unknown_fields=True):
-    """One turn of a chat."""
-
-    role: Literal["system", "user", "assistant"]
-    content: str
-
-
-class ChatRow(msgspec.Struct, forbid_unknown_fields=True):
-    """A row of kind sft as a chat."""
-
-    messages: list[Message]
-
-
-class PromptRow(msgspec.Struct, forbid_unknown_fields=True):
-    """A row of kind sft as prompt and completion."""
-
-    prompt: str
-    completion: str
-    system: str = ""
-
-
-Row = ChatRow | PromptRow
-_DECODERS: dict[str, msgspec.json.Decoder[ChatRow] | msgspec.json.Decoder[PromptRow]] = {
-    "messages": msgspec.json.Decoder(ChatRow),
-    "prompt": msgspec.json.Decoder(PromptRow),
-}
-_ANY = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_BROKEN = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+__all__ = ["BLOCK", "MAX_LINE", "check", "check_again"]
+_CLOSE = ord("}")
+_Take = Callable[[Sequence[Row], int], None]  # good rows of consecutive lines, and the line of the first
 
 
-def check(blocks: Iterable[bytes], name: str) -> Report:
-    """Read JSON Lines from `blocks` of bytes and report on every row. Memory stays bounded by the longest line (16 MiB)."""
-    report = ReportBuilder(name)
-    shape: str | None = None
+def check(
+    blocks: Iterable[bytes], name: str, role: Role = "train", seen: Duplicates | None = None, *, start: bool = True
+) -> Report:
+    """Read JSON Lines from `blocks` of bytes and report on every row. Memory stays bounded by the longest line (16 MiB).
+
+    `seen` learns the rows of all files of a dataset; when it needs a second pass, `check_again` completes each report.
+    `start` is False for a later byte range of a file, whose first bytes say nothing about its format.
+    """
+    report = ReportBuilder(name, role)
+    reader = _Reader(report, lambda rows, _: seen.add(role, _hashes(rows)) if seen is not None else None)
     try:
-        for lines in _whole_lines(_small(blocks), report):
-            shape = _check_block(lines, shape, report)
+        head, blocks = opening(blocks)
+        fault = foreign(head) if start else None
+        if fault is not None:
+            report.add(fault)
+            return report.build()
+        for piece in pieces(blocks):
+            reader.read(piece)
     except CorruptStreamError as error:
-        report.fault("BrokenFile", str(error), "Write the file again and check it with `gzip -t`.")
-    return report.build("sft")
+        report.add(Fault.of(error.code, str(error)))
+    return report.build()
 
 
-def _small(blocks: Iterable[bytes]) -> Iterator[bytes]:
-    """Cut blocks to 64 KiB: no block hides a line that is too long, whatever size the caller reads in."""
-    for block in blocks:
-        for start in range(0, len(block), BLOCK):
-            yield block[start : start + BLOCK]
+def check_again(blocks: Iterable[bytes], report: Report, seen: Duplicates) -> Report:
+    """Read the same file again and return its report with the duplicates and the leakage that `seen` suspected in all files' first pass."""
+    found = ReportBuilder(report.file, report.role)
+    reader = _Reader(ReportBuilder(report.file, report.role), lambda rows, line: _compare(rows, line, found, seen))
+    if not seen.complete:
+        found.add(Fault.of("NotAllCompared"))
+    for piece in pieces(blocks):
+        reader.read(piece)
+    return with_findings(report, found)
 
 
-def _whole_lines(blocks: Iterable[bytes], report: ReportBuilder) -> Iterator[bytes]:
-    """Yield bytes that end at a line end, so that a block never cuts a row in two."""
-    rest: list[bytes] = []
-    held = 0
-    for block in blocks:
-        if held + len(block.partition(b"\n")[0]) > MAX_LINE:
-            report.next_line()
-            report.fault("LineTooLong", f"The line is longer than {MAX_LINE:,} bytes.", "Split or drop the row.")
+def _compare(rows: Sequence[Row], line: int, found: ReportBuilder, seen: Duplicates) -> None:
+    hashes = _hashes(rows)
+    if not seen.suspicious(hashes):
+        return
+    for found.line, (row, key) in enumerate(zip(rows, hashes, strict=True), line):
+        if seen.suspicious([key]):
+            for fault in seen.compare(key, _content(row), (found.role, found.file, found.line)):
+                found.add(fault)
+
+
+def _hashes(rows: Sequence[Row]) -> list[int]:
+    """Hash rows of one shape by content. Rows of tools hold raw JSON, which has no hash of its own."""
+    return list(map(hash, map(_content, rows) if isinstance(rows[0], ToolRow) else rows))
+
+
+def _content(row: Row) -> bytes:
+    """Return the row in one spelling: keys in the order of the type, no white space, no needless escapes."""
+    return msgspec.json.encode(row)
+
+
+class _Reader:
+    """Reads pieces into a report and hands good rows on."""
+
+    def __init__(self, report: ReportBuilder, take: _Take) -> None:
+        self._report = report
+        self._take = take
+
+    def read(self, piece: Piece) -> None:
+        if piece.long:
+            self._report.line += 1
+            self._report.add(Fault.of("LineTooLong"))
+        elif not self._read_block(piece.lines):
+            *lines, last = piece.lines.split(b"\n")
+            for line in lines:
+                self._read_line(line, False)
+            self._read_line(last, piece.open)
+
+    def _read_block(self, lines: bytes) -> bool:
+        """Read a block in which every line is a plain good row; return whether it was one."""
+        self._learn_shape(lines)
+        rows = _decode_all(lines, self._report.shape)
+        weighed = weigh(rows) if rows else None
+        if not rows or weighed is None or keys.count(lines) != weighed[1]:
+            return False
+        self._take(rows, self._report.line + 1)
+        self._report.accept(weighed[0])
+        return True
+
+    def _learn_shape(self, lines: bytes) -> None:
+        """The dataset's shape is that of its first row that has one."""
+        if not self._report.shape:
+            self._report.shape = first_shape(lines) or ""
+            self._report.kind = KINDS.get(self._report.shape, "")
+
+    def _read_line(self, line: bytes, last: bool) -> None:
+        self._report.line += 1
+        if not line.strip():
+            self._report.add(Fault.of("BlankLine"))
             return
-        head, newline, tail = block.rpartition(b"\n")
-        if newline:
-            yield b"".join((*rest, head))
-            rest, held = [], 0
-        rest.append(tail)
-        held += len(tail)
-    if any(rest):
-        yield b"".join(rest)
+        self._learn_shape(line)
+        row = _row(line, self._report.shape)
+        found = _judge(row, line) if row is not None else [diagnose(line, self._report.shape or None, last)]
+        for fault in found:
+            self._report.add(fault)
+        if row is not None and all(CHECKS[fault.code].level == "warning" for fault in found):
+            self._take([row], self._report.line)
+            self._report.accept_line(weight(row), isinstance(row, ToolRow))
 
 
-def _shape_of(lines: bytes) -> str | None:
-    first = next((line for line in lines.split(b"\n") if line.strip()), None)
-    if first is None:
-        return None
-    try:
-        keys = _ANY.decode(first)
-    except _BROKEN:
-        return None
-    return _shape(keys)
-
-
-def _shape(keys: Mapping[str, object]) -> str | None:
-    return "messages" if "messages" in keys else "prompt" if "prompt" in keys else None
-
-
-def _check_block(lines: bytes, shape: str | None, report: ReportBuilder) -> str | None:
-    """Check lines and return the dataset's shape, which is that of the first row that has one."""
-    shape = shape or _shape_of(lines)
-    rows = _decode_all(lines, shape)
-    if rows is not None and all(_sense(row) is None for row in rows):
-        report.accept(len(rows), lines)
-        return shape
-    for line in lines.split(b"\n"):
-        shape = shape or _shape_of(line)
-        _check_line(line, shape, report)
-    return shape
-
-
-def _decode_all(lines: bytes, shape: str | None) -> list[ChatRow] | list[PromptRow] | None:
+def _decode_all(lines: bytes, shape: str) -> Rows | None:
     """Decode one row per line, or return None where a look at each line must say what is wrong.
 
     The decoder takes any white space between rows. JSON text holds no raw line end, so `}` before and `{` after each one mean that it parts two rows.
     """
-    ends = lines.count(b"\n")
-    if shape is None or lines.count(b"}\n{") + lines.count(b"}\r\n{") != ends:
-        return None
+    ends, at = 0, lines.find(b"\n")
+    while at >= 0:
+        if lines[at - 1] != _CLOSE and lines[at - 2 : at] != b"}\r":
+            return None
+        if lines[at + 1 : at + 2] != b"{":
+            return None
+        ends, at = ends + 1, lines.find(b"\n", at + 1)
     try:
-        rows = _DECODERS[shape].decode_lines(lines)
-    except _BROKEN:
+        rows: Rows = DECODERS[shape].decode_lines(lines)
+    except (*BROKEN, KeyError):
         return None
     return rows if len(rows) == ends + 1 else None
 
 
-def _check_line(line: bytes, shape: str | None, report: ReportBuilder) -> None:
-    report.next_line()
-    if not line.strip():
-        report.fault("BlankLine", "The line is blank.", "Remove it.")
-        return
-    found = _fault_of(line, shape)
-    if isinstance(found, Fault):
-        report.add(found)
-    else:
-        report.accept_line()
-
-
-def _fault_of(line: bytes, shape: str | None) -> Fault | Row:
-    text = _text_fault(line)
-    if text is not None:
-        return text
+def _row(line: bytes, shape: str) -> Row | None:
+    """Decode one line as a row of `shape`, or return None."""
     try:
-        keys = _ANY.decode(line)
-    except _BROKEN as error:
-        return _broken(error)
-    own = _shape(keys)
-    if own is None:
-        why = f"The row has the keys {', '.join(sorted(keys)) or '(none)'}."
-        return Fault.of("UnknownShape", why, "Give each row `messages`, or `prompt` and `completion`.")
-    if shape is not None and own != shape:
-        why = f"The row has `{own}`, the rows before it have `{shape}`."
-        return Fault.of("MixedShapes", why, "Use one shape for the whole dataset.")
-    return _typed(line, own)
+        row: Row = DECODERS[shape].decode(line)
+    except (*BROKEN, KeyError):
+        return _tool_row(line) if shape == "messages" and names_tools(line) else None
+    return row
 
 
-def _typed(line: bytes, shape: str) -> Fault | Row:
+def _tool_row(line: bytes) -> ToolRow | None:
     try:
-        row: Row = _DECODERS[shape].decode(line)
-    except msgspec.ValidationError as error:
-        return Fault.of(_code_of(str(error)), f"{error}.", "Give the field the type and value that the message names.")
-    except _BROKEN as error:
-        return _broken(error)
-    return _sense(row) or row
+        row = TOOLS.decode(line)
+        msgspec.json.decode(line)  # the decoder of tools does not look into a function's parameters
+    except BROKEN:
+        return None
+    return row if is_tool_row(row) else None
 
 
-def _broken(error: Exception) -> Fault:
-    return Fault.of("BrokenJson", f"Not one JSON object: {error}.", "Write one complete JSON object per line.")
-
-
-def _code_of(message: str) -> str:
-    if "unknown field" in message:
-        return "UnknownField"
-    return "WrongRole" if ".role`" in message else "WrongField"
-
-
-def _text_fault(line: bytes) -> Fault | None:
-    if line.startswith(b"\xef\xbb\xbf"):
-        return Fault.of(
-            "ByteOrderMark", "The line starts with a byte order mark.", "Save the file as UTF-8 without BOM."
-        )
-    try:
-        line.decode("utf-8")
-    except UnicodeDecodeError as error:
-        why = f"Byte {error.start + 1} (0x{line[error.start]:02x}) is not UTF-8."
-        return Fault.of("NotUtf8", why, "Save the file as UTF-8.", column=error.start + 1)
-    return None
-
-
-def _sense(row: Row) -> Fault | None:
-    """What the types cannot say: order of roles, the last turn, emptiness."""
-    if isinstance(row, PromptRow):
-        empty = next((name for name in ("prompt", "completion") if not getattr(row, name).strip()), None)
-        return _empty(empty) if empty else None
-    if not row.messages:
-        return Fault.of("NoMessages", "`messages` is an empty list.", "Give at least a user and an assistant message.")
-    if row.messages[-1].role != "assistant":
-        why = f"The last message is of role `{row.messages[-1].role}`."
-        return Fault.of(
-            "LastTurnNotAssistant", why, "End every row with the assistant's answer: that is what is learnt."
-        )
-    late = next((n for n, m in enumerate(row.messages) if m.role == "system" and n > 0), None)
-    if late is not None:
-        return Fault.of("WrongRole", f"Message {late + 1} is of role `system`.", "Put the system message first.")
-    blank = next((n for n, m in enumerate(row.messages) if not m.content.strip()), None)
-    return _empty(f"messages[{blank}].content") if blank is not None else None
-
-
-def _empty(name: str) -> Fault:
-    return Fault.of("EmptyText", f"`{name}` is empty.", "Fill it or drop the row.")
+def _judge(row: Row, line: bytes) -> list[Fault]:
+    if isinstance(row, ToolRow) or keys.count(line) != key_count(row):
+        try:
+            key = keys.twice(line)
+        except RecursionError:
+            return [Fault.of("NestedTooDeep")]
+        if key is not None:
+            return [Fault.of("DuplicateKey", f"An object of the row has the key `{key}` twice.")]
+    return judge(row)
