@@ -97,6 +97,7 @@ LINES = {
     "an empty completion": Planted("EmptyText", row(completion=""), "`completion`", "Fill it or drop"),
     "a completion of white space": Planted("EmptyText", row(completion=" \n\u3000"), "`completion`", "Fill it or drop"),
     "an empty message": Planted("EmptyText", chat(("user", ""), ("assistant", "Ho")), "messages[0]", "Fill it", CHAT),
+    "a message of white space": Planted("EmptyText", chat(("user", "Hi"), ("assistant", "\t ")), "messages[1]", "Fill it", CHAT),
     "an empty answer": Planted("EmptyText", preference(rejected=" "), "`rejected`", "Fill it", DPO),
     "no messages": Planted("NoMessages", b'{"messages": []}', "`messages` is an empty list", "at least a user", CHAT),
     "no answer": Planted("NoMessages", plant([], ANSWER), "`chosen` is an empty list", "at least a user", DPO_CHAT),
