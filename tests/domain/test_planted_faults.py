@@ -249,3 +249,9 @@ def test_every_check_there_is_is_planted_somewhere() -> None:
         code for code, _ in (*FILES.values(), *STREAMS.values())
     }
     assert set(CHECKS) - planted == {"CutOffRow", "Leakage", "NotAllCompared"}, "these three have tests of their own"
+
+
+@pytest.mark.parametrize(("code", "first"), [("NotAnObject", b"[1]"), ("BrokenJson", b"prompt,completion")])
+def test_a_bad_first_line_before_good_rows_is_one_fault_and_not_another_format(code: str, first: bytes) -> None:
+    report = check(first, PROMPT, PROMPT)
+    assert [(fault.code, fault.line, report.good_rows) for fault in report.faults] == [(code, 1, 2)]
