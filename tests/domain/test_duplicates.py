@@ -73,6 +73,13 @@ def test_rows_that_only_look_alike_to_the_filter_are_no_duplicates() -> None:
     assert report.warning_counts == {}
 
 
+def test_rows_of_one_hash_and_different_content_are_no_duplicates() -> None:
+    seen = Duplicates()
+    assert seen.compare(1, b"one", ("train", "a.jsonl", 1)) == []
+    assert seen.compare(1, b"two", ("train", "a.jsonl", 2)) == []
+    assert [one.code for one in seen.compare(1, b"one", ("validation", "b.jsonl", 1))] == ["Leakage"]
+
+
 def test_suspects_that_were_left_out_are_said_to_be(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(duplicates, "MAX_SUSPECTS", 5)
     (report,) = check(("a.jsonl", "train", [row(str(n)) for n in range(9)] * 2))

@@ -97,6 +97,7 @@ LINES = {
     "an empty completion": Planted("EmptyText", row(completion=""), "`completion`", "Fill it or drop"),
     "a completion of white space": Planted("EmptyText", row(completion=" \n\u3000"), "`completion`", "Fill it or drop"),
     "an empty message": Planted("EmptyText", chat(("user", ""), ("assistant", "Ho")), "messages[0]", "Fill it", CHAT),
+    "a message of white space": Planted("EmptyText", chat(("user", "Hi"), ("assistant", "\t ")), "messages[1]", "Fill it", CHAT),
     "an empty answer": Planted("EmptyText", preference(rejected=" "), "`rejected`", "Fill it", DPO),
     "no messages": Planted("NoMessages", b'{"messages": []}', "`messages` is an empty list", "at least a user", CHAT),
     "no answer": Planted("NoMessages", plant([], ANSWER), "`chosen` is an empty list", "at least a user", DPO_CHAT),
@@ -248,3 +249,9 @@ def test_every_check_there_is_is_planted_somewhere() -> None:
         code for code, _ in (*FILES.values(), *STREAMS.values())
     }
     assert set(CHECKS) - planted == {"CutOffRow", "Leakage", "NotAllCompared"}, "these three have tests of their own"
+
+
+@pytest.mark.parametrize(("code", "first"), [("NotAnObject", b"[1]"), ("BrokenJson", b"prompt,completion")])
+def test_a_bad_first_line_before_good_rows_is_one_fault_and_not_another_format(code: str, first: bytes) -> None:
+    report = check(first, PROMPT, PROMPT)
+    assert [(fault.code, fault.line, report.good_rows) for fault in report.faults] == [(code, 1, 2)]

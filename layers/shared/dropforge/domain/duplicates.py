@@ -48,7 +48,7 @@ class Sighting(NamedTuple):
 
 
 class Duplicates:
-    """What the rows of one dataset have in common, over all its files."""
+    """What the rows of one dataset have in common, over all its files. `capacity` is about how many rows there are; bytes / 1,000 is a fair guess."""
 
     def __init__(self, capacity: int = CAPACITY) -> None:
         self._size = 1 << (capacity * _BITS_PER_ROW // 64).bit_length()
