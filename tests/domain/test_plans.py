@@ -205,3 +205,11 @@ def test_a_placeholder_that_the_recipe_got_wrong_names_step_and_recipe(placehold
     with pytest.raises(Problem) as raised:
         fill(plan, dataset(), "m", plan.steps[-1])
     assert "Step `train` of recipe `tiny`" in raised.value.failure.why
+
+
+def test_rows_that_call_functions_need_a_recipe_that_trains_on_them() -> None:
+    calling = dataset().model_copy(update={"tool_rows": 3})
+    with pytest.raises(InvalidInput, match="3 rows call functions") as raised:
+        planned(of=calling)
+    assert raised.value.failure.code == "WrongKind"
+    assert planned(of=calling, by=recipe().model_copy(update={"tools": True})).recipe == "tiny"

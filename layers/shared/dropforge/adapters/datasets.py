@@ -38,6 +38,7 @@ def _dataset(manifest: Manifest, listed: Files, reports: list[Report], uri: str)
         listing=listings.write(place.bucket, f"{folder(place.key)}files.json", listed),
         upload=manifest.upload,
         report_uri=uri,
+        tool_rows=sum(report.tool_rows for report in reports),
         warnings=sum(sum(report.warning_counts.values()) for report in reports),
     )
 

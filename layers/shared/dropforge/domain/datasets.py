@@ -101,6 +101,7 @@ class Dataset(Value):
     upload: Upload
     report_uri: str
     warnings: int = 0
+    tool_rows: int = 0
 
     @property
     def id(self) -> str:

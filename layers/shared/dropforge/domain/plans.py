@@ -148,6 +148,9 @@ def _instance_type(dataset: Dataset, recipe: Recipe, request: RunRequest) -> str
     if dataset.kind not in recipe.kinds:
         why = f"`{recipe.name}` trains on {', '.join(recipe.kinds)}; this dataset is {dataset.kind}."
         raise InvalidInput("WrongKind", why)
+    if dataset.tool_rows and not recipe.tools:
+        why = f"{dataset.tool_rows:,} rows call functions, and `{recipe.name}` does not train on such rows."
+        raise InvalidInput("WrongKind", why, {"rows": dataset.tool_rows})
     wanted = request.compute.instance_type or recipe.instance_types[0]
     if wanted not in recipe.instance_types:
         why = f"`{recipe.name}` does not run on `{wanted}`."

@@ -50,11 +50,15 @@ class Stuck(Value):
 
 
 class Recipe(Value):
-    """One file of recipes/. A row of more than `max_tokens` tokens (its bytes divided by `bytes_per_token`) cannot be trained on."""
+    """One file of recipes/. A row of more than `max_tokens` tokens (its bytes divided by `bytes_per_token`) cannot be trained on.
+
+    `tools` says whether rows that call functions can.
+    """
 
     name: Slug
     description: str
     kinds: tuple[Kind, ...]
+    tools: bool = False
     produces: Literal["peft", "hf"]
     image: Slug
     command: tuple[str, ...]
