@@ -175,3 +175,11 @@ def test_another_role_of_the_same_file_is_another_dataset(call: Call, put: Put) 
     plain = check(call, drop(put, contents))
     lines = line("train-a.jsonl", GOOD), line("train-b.jsonl", row("another", "row"), role="validation")
     assert check(call, put(FOLDER + "manifest.json", manifest(*lines)))["digest"] != plain["digest"]
+
+
+def test_a_packed_file_that_was_cut_off_is_refused_whether_its_rows_look_alike_or_not(call: Call, put: Put) -> None:
+    rows = [row()] * 9 + [row(hashlib.sha256(bytes([n])).hexdigest()) for n in range(200)]
+    packed = gzip.compress(b"\n".join(rows))[:-2000]
+    with pytest.raises(InvalidInput):
+        check(call, put(KEY + ".gz", packed))
+    assert report()["files"][0]["counts"] == {"GzipCutOff": 1}

@@ -40,11 +40,14 @@ def read_all(manifest: Manifest) -> tuple[Files, list[Report]]:
 
 
 def _read(listing: Listing, listed: Files, share: Range) -> Readings:
-    """Read a share, and once more what may be there twice: rows are compared inside one share."""
+    """Read a share, and once more what may be there twice: rows are compared inside one share.
+
+    A share with faults is refused anyway, and one that breaks off could not be read a second time: it is read once.
+    """
     seen = Duplicates(max(CAPACITY, sum(piece.end - piece.begin for piece in share) // BYTES_PER_ROW))
     try:
         readings = tuple(_read_slice(listing.bucket, listed, piece, seen) for piece in share)
-        if seen.needs_second_pass:
+        if seen.needs_second_pass and all(one.report.accepted for one in readings):
             readings = tuple(
                 _read_again(listing.bucket, listed, piece, one, seen)
                 for piece, one in zip(share, readings, strict=True)
