@@ -7,14 +7,20 @@ from dropforge.errors import InvalidInput
 
 
 def report(file: str = "train.jsonl", kind: FoundKind = "sft") -> Report:
-    return Report(file=file, kind=kind, rows=1, good_rows=1)
+    return Report(file=file, kind=kind, shape="s", rows=1, good_rows=1)
 
 
 def test_files_of_two_kinds_are_no_dataset() -> None:
     sft, dpo = report(), report("validation.jsonl", "dpo")
     assert one_kind([dpo, dpo]) == "dpo"
-    with pytest.raises(InvalidInput, match=r"`validation.jsonl` is dpo, `train.jsonl` is sft"):
+    with pytest.raises(InvalidInput, match=r"`validation.jsonl` is dpo \(s\), `train.jsonl` is sft \(s\)"):
         one_kind([sft, dpo])
+
+
+def test_files_of_two_shapes_are_no_dataset() -> None:
+    chat = report("validation.jsonl").model_copy(update={"shape": "messages"})
+    with pytest.raises(InvalidInput, match=r"`validation.jsonl` is sft \(messages\), `train.jsonl` is sft \(s\)"):
+        one_kind([report(), chat])
 
 
 def test_an_upload_that_was_read_in_ranges_says_that_rows_were_not_all_compared_and_is_accepted() -> None:

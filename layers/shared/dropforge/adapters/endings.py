@@ -52,7 +52,7 @@ def read_late(execution: str) -> Ending | None:
 
 
 def _ending(execution: str, text: str, found: Failure) -> Ending:
-    arrival = _arrival(text)
+    arrival = _arrival(text, execution)
     run = ledger.run_of(execution)
     held = run if run is not None and run.execution == execution else None
     if held is not None and held.cancellation is not None:
@@ -61,11 +61,12 @@ def _ending(execution: str, text: str, found: Failure) -> Ending:
     return Ending(project, execution, found, held, arrival)
 
 
-def _arrival(text: str) -> Arrival | None:
+def _arrival(text: str, execution: str) -> Arrival | None:
+    """Return the upload that an execution was started for. A start by hand may have left its version out: then only what is open can tell."""
     try:
         return ledger.arrival(Drop.model_validate_json(text).upload)
     except ValidationError:
-        return None
+        return next((arrival for arrival in ledger.open_arrivals() if arrival.execution == execution), None)
 
 
 def _failure(status: str, error: str, cause: str) -> Failure:

@@ -37,9 +37,9 @@ def warned(report: Report, ranges: int) -> Report:
 
 
 def one_kind(reports: Sequence[Report]) -> Kind:
-    """Return the kind of all files. Raises InvalidInput (DatasetRejected) when they are of several."""
-    of = {report.kind: report.file for report in reports}
+    """Return the kind of all files. Raises InvalidInput (DatasetRejected) when they are of several, or of several shapes."""
+    of = {(report.kind, report.shape): report.file for report in reports}
     if len(of) > 1:
-        named = ", ".join(f"`{file}` is {kind}" for kind, file in sorted(of.items()))
-        raise InvalidInput("DatasetRejected", f"The files are of different kinds: {named}.")
-    return cast("Kind", next(iter(of)))
+        named = ", ".join(f"`{file}` is {kind} ({shape})" for (kind, shape), file in sorted(of.items()))
+        raise InvalidInput("DatasetRejected", f"The files are of different kinds or shapes: {named}.")
+    return cast("Kind", reports[0].kind)
