@@ -23,6 +23,7 @@ from localcloud.aws.map_runs import failed
 from localcloud.aws.seams import Replacements
 
 _ASL = "moto.stepfunctions.parser.asl"
+_SERVICES = f"{_ASL}.component.state.exec.state_task.service"
 _BY_DEFAULT = "localcloud.chosen-by-default"
 _WHOLE_PERCENTAGE = re.compile(r'("ToleratedFailurePercentage"\s*:\s*\d+)(?=\s*[,}])')
 _ENVIRONMENT = f"{_ASL}.eval.environment:Environment"
@@ -36,6 +37,7 @@ def install(replacements: Replacements, clock: Clock, client: Callable[[str], An
     _choose_exactly(replacements)
     _scale_time(replacements, clock)
     _interrupt_waiting_tasks(replacements)
+    _begin_no_task_after_the_stop(replacements)
     _share_clients(replacements, client)
 
 
@@ -148,6 +150,18 @@ def _interrupt_waiting_tasks(replacements: Replacements) -> None:
     original_stop = replacements.replace(f"{_ENVIRONMENT}.set_stop", stop)
     original_time_out = replacements.replace(f"{_ENVIRONMENT}.set_timed_out", time_out)
     original_fail = replacements.replace(f"{_ENVIRONMENT}.set_error", fail)
+
+
+def _begin_no_task_after_the_stop(replacements: Replacements) -> None:
+    """A task of an execution that was stopped while its arguments were evaluated began all the same, with what lay on the stack instead."""
+    seam = f"{_SERVICES}.state_task_service:StateTaskService._before_eval_execution"
+
+    def begin(task: Any, env: Any, *arguments: Any, **named: Any) -> None:
+        if not env.is_running():
+            raise RuntimeError("the execution was stopped before its task began")
+        original(task, env, *arguments, **named)
+
+    original = replacements.replace(seam, begin)
 
 
 def _wake(env: Any) -> None:

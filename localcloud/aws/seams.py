@@ -65,6 +65,7 @@ SEAMS = (
     f"{_ASL}.parse.asl_parser:AmazonStateLanguageParser.parse",
     f"{_ASL}.parse.preprocessor:Preprocessor.__init__",
     f"{_ASL}.utils.boto_client:boto_client_for",
+    f"{_TASK}.state_task_service:StateTaskService._before_eval_execution",
     f"{_TASK}.state_task_service:StateTaskService._get_boto_service_action",
     f"{_TASK}.state_task_service:StateTaskService._normalise_parameters",
     f"{_TASK}.state_task_service:StateTaskService._normalise_response",

@@ -153,6 +153,12 @@ def log(connection: Connection, namespace: str, pod: str, lines: int, *, timed: 
     return text.splitlines()
 
 
+def delete_job(connection: Connection, namespace: str, name: str) -> None:
+    """Delete one Job with its pods; one that is not there is deleted."""
+    query = [("propagationPolicy", "Background")]
+    _call(connection, "DELETE", f"{JOBS.format(namespace=namespace)}/{name}", query, missing_ok=True)
+
+
 def delete_jobs(connection: Connection, namespace: str, selector: str) -> None:
     """Delete the Jobs that a label selector matches, with their pods."""
     query = [("labelSelector", selector), ("propagationPolicy", "Background")]

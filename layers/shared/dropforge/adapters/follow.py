@@ -139,6 +139,8 @@ def _give_up(seen: Seen, wait: Wait, found: Failure) -> bool:
 
 def _finish(seen: Seen, wait: Wait, state: JobState) -> bool:
     """Keep the log, then answer the token: what is answered first could be read before its evidence exists."""
+    if wait.phase != "running" and state.started_at:  # it started and ended between two looks
+        _tell(wait, RunStarted.model_validate({**_who(wait), "started_at": state.started_at}))
     ended = cluster.terminated(seen.connection, seen.namespace, wait.name)
     lines = cluster.log(seen.connection, seen.namespace, ended.pod, logs.LINES) if ended else []
     uri = logs.keep((wait.project, wait.run_id, wait.attempt, wait.step), lines)

@@ -213,9 +213,9 @@ CATALOGUE: dict[str, Entry] = {
     ),
     "RunOver": Entry(
         "Conflict",
-        "The run ended before its model was recorded.",
+        "The run has ended, or is being cancelled; what was still under way for it was undone.",
         "you",
-        "Reject the model package that the evidence names, or drop the same content again.",
+        "Nothing; use `dropforge retry` when you want the model after all.",
     ),
     "FileSystemBusy": Entry(
         "NotReady",

@@ -155,7 +155,8 @@ class ObservedJob(Received):
         for condition in self.status.conditions:
             if condition.status == "True" and condition.type in ("Complete", "Failed"):
                 over: Literal["succeeded", "failed"] = "succeeded" if condition.type == "Complete" else "failed"
-                return JobState(name=self.metadata.name, phase=over, reason=condition.reason, message=condition.message)
+                said = {"reason": condition.reason, "message": condition.message}
+                return JobState(name=self.metadata.name, phase=over, started_at=self.status.started_at, **said)
         running = not self.spec.suspend and self.status.active > 0
         phase: Literal["queued", "running"] = "running" if running else "queued"
         return JobState(name=self.metadata.name, phase=phase, started_at=self.status.started_at)
