@@ -30,8 +30,8 @@ class Journeys:
         self.bucket = cloud.outputs["DatasetsBucket"]
         self.models = cloud.outputs["ModelsBucket"]
         self.machine = cloud.outputs["Machine"]
-        self.batch = BatchV1Api(cloud.cluster.client(token="k8s-aws-v1.tests"))
-        self.core = CoreV1Api(cloud.cluster.client(token="k8s-aws-v1.tests"))
+        self.batch = BatchV1Api(cloud.cluster.client())
+        self.core = CoreV1Api(cloud.cluster.client())
 
     def put(self, key: str, body: bytes) -> dict[str, str]:
         """Upload an object and return the upload."""
@@ -101,6 +101,21 @@ class Journeys:
         answer = urllib3.request("POST", url, body=body, headers=dict(request.headers), timeout=60)
         document: dict[str, Any] = answer.json()
         return answer.status, document
+
+    def retry(self, reference: str, seconds: float = 60) -> str:
+        """Retry a run once it has ended and nothing of its last attempt is left; return the new execution."""
+
+        def accepted() -> str | None:
+            status, answer = self.act("retry-run", reference)
+            assert status == 200 or answer["code"] in ("StillEnding", "RunStillRuns"), answer
+            return answer.get("execution")
+
+        return str(until(accepted, seconds))
+
+    def log(self, run: dict[str, Any], attempt: int, step: str) -> str:
+        """Return the log that was kept of a step's job."""
+        key = f"logs/{run['project']}/{run['id']}/{attempt}/{step}.log"
+        return str(self.cloud.client("s3").get_object(Bucket=self.models, Key=key)["Body"].read().decode())
 
     def attempts_over(self, dataset: str, seconds: float = 60) -> None:
         """Wait until no attempt of a dataset's runs holds a lease."""

@@ -25,12 +25,16 @@ def delete_strays(name: str) -> int:
 
 
 def _delete_of_team(connection: cluster.Connection, namespace: str) -> int:
-    listed = cluster.list_jobs(connection, namespace, f"app.kubernetes.io/managed-by={naming.MANAGER}")
-    jobs = [job for job in map(ObservedJob.model_validate, listed) if _may_be_stray(job)]
-    owners = sorted({job.owner for job in jobs})
-    strays = [owner for owner in owners if ledger.lease_of(*owner) is None]
+    """Delete what is still unfinished after its attempt was seen without a lease: a run that ends just now gives its lease back between two looks."""
+    leaseless = {owner for owner in _unfinished(connection, namespace) if ledger.lease_of(*owner) is None}
+    strays = sorted(leaseless & _unfinished(connection, namespace)) if leaseless else []
     each(strays, lambda owner: _delete(connection, namespace, owner))
     return len(strays)
+
+
+def _unfinished(connection: cluster.Connection, namespace: str) -> set[tuple[str, int]]:
+    listed = cluster.list_jobs(connection, namespace, f"app.kubernetes.io/managed-by={naming.MANAGER}")
+    return {job.owner for job in map(ObservedJob.model_validate, listed) if _may_be_stray(job)}
 
 
 def _may_be_stray(job: ObservedJob) -> bool:
