@@ -9,7 +9,7 @@ export UV_PYTHON_DOWNLOADS := never
 export SAM_CLI_TELEMETRY := 0
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup demo check test test-hf golden docs build lock clean
+.PHONY: help setup demo check test walk test-hf golden docs build lock clean
 
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 12
@@ -51,6 +51,9 @@ check: $(VENV)/ready $(SAM) node_modules/ready ## Lint, types, import rules, tem
 
 test: $(VENV)/ready ## Run every test
 	$(BIN)/pytest
+
+walk: $(VENV)/ready ## Fail every request of a run, before and after its effect (ten minutes or more)
+	$(BIN)/pytest -m walk tests/journeys
 
 test-hf: $(VENV)/ready ## Load our artefacts in transformers and peft (an environment of its own, minutes to install)
 	$(PYTHON) -m venv .venv-hf

@@ -24,6 +24,7 @@ EKS_NAME = "dropforge-local"
 PROJECT = "demo"
 TEAM = "demo"
 LOST_AFTER_SECONDS = 300
+LOOK_SECONDS = 10  # a cluster on this machine answers at once
 REGISTRY = "123456789012.dkr.ecr.us-east-1.amazonaws.com"
 TRAINER = ROOT / "containers" / "cpu_trainer"
 
@@ -72,6 +73,7 @@ class LocalCloud(AbstractContextManager["LocalCloud"]):
             defaults = json.dumps({"recipe": "cpu-lora", "compute": {"instance_type": "local.cpu"}})
             lost_after = str(max(1, round(LOST_AFTER_SECONDS / self.speed)))
             parameters = {"Environment": ENVIRONMENT, "DefaultRun": defaults, "SweepAfterSeconds": lost_after}
+            parameters["WatchSeconds"] = str(LOOK_SECONDS)
             parameters |= self.parameters
             self.outputs = deploy(self.aws, ROOT / "template.yaml", f"dropforge-{ENVIRONMENT}", parameters)
             self._associate()

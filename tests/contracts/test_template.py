@@ -157,7 +157,7 @@ def test_every_setting_that_is_read_is_given_to_the_functions() -> None:
     given = set(template()["Globals"]["Function"]["Environment"]["Variables"])
     own = {name: set(p.get("Environment", {}).get("Variables", {})) for name, p in FUNCTIONS.items()}
     by_lambda = {"AWS_LAMBDA_FUNCTION_NAME"}
-    assert read - given - by_lambda == own["PlanRun"] | own["RegisterDataset"] | own["Sweep"]
+    assert read - given - by_lambda == own["PlanRun"] | own["RegisterDataset"] | own["Sweep"] | own["WatchJobs"]
 
 
 def targets() -> list[tuple[str, Document]]:

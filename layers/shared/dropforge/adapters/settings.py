@@ -56,6 +56,12 @@ def dead_letters() -> str:
 
 
 @cache
+def watch_seconds() -> int:
+    """How long one look of the watcher may take."""
+    return int(os.environ.get("WATCH_SECONDS", "120"))
+
+
+@cache
 def sweep_after_seconds() -> int:
     """How old something must be before the sweep takes it for lost."""
     return int(os.environ.get("SWEEP_AFTER_SECONDS", "300"))

@@ -24,7 +24,8 @@ def clear(run: Run) -> None:
     cluster.wait_gone(connection, namespace, mine, GONE_SECONDS)
     for wait in waiting:
         waits.end(wait)
-    _reject_model(run)
+    if run.status != "succeeded":
+        _reject_model(run)
 
 
 def _cancel_tasks(file_system: str, waiting: list[Wait]) -> None:

@@ -9,7 +9,7 @@ import uuid
 from functools import partial
 
 from dropforge import naming
-from dropforge.adapters import clock, cluster, filesystem, follow, machine, parameters, waits
+from dropforge.adapters import clock, cluster, filesystem, follow, machine, parameters, settings, waits
 from dropforge.adapters.cluster import Connection
 from dropforge.adapters.each import each
 from dropforge.adapters.filesystem import TaskState
@@ -19,7 +19,7 @@ from dropforge.domain.jobs import ObservedJob
 from dropforge.domain.runs import Wait
 from dropforge.domain.workloads import read_queueing
 
-WATCH_SECONDS = 130  # longer than the function may run, so two looks never overlap
+BEYOND = 1.1  # a look's lock outlives the function by this much, so two looks never overlap
 
 
 def busy_clusters() -> list[str]:
@@ -30,7 +30,7 @@ def busy_clusters() -> list[str]:
 def look(name: str) -> Watched:
     """Look once at everything that runs wait for on a cluster."""
     owner = uuid.uuid4().hex
-    if not waits.begin_watch(name, owner, int(clock.now().timestamp()), WATCH_SECONDS):
+    if not waits.begin_watch(name, owner, int(clock.now().timestamp()), round(settings.watch_seconds() * BEYOND)):
         return Watched()
     try:
         waiting = waits.of_cluster(name)

@@ -1,0 +1,143 @@
+"""Every request of a clean run, to AWS and to the cluster, fails once before and once after its effect: each run still ends in one model or cleanly.
+
+A clean run is recorded. Then each run has one of every function's requests spoilt, as many times in a row as the SDK tries, so that the
+function itself fails and what retries it has to cope; run after run, until every recorded request had its turn. Watcher and sweep, which ask
+the same again and again, have several of theirs spoilt in one run.
+"""
+
+import sys
+from collections import Counter, defaultdict, deque
+from collections.abc import Iterator
+from typing import Literal, NamedTuple
+
+import pytest
+
+from localcloud.aws.faults import Request
+from tests.journeys.conftest import Journeys, until
+from tests.journeys.test_cancel_and_retry import rows, usable
+
+SHORT = {"recipe": "cpu-lora", "parameters": {"steps": 1, "base_steps": 5, "checkpoint_every": 1}}
+SDK_ATTEMPTS = 4
+AT_ONCE = {"dropforge-dev-watch-jobs": 6, "dropforge-dev-sweep": 3}  # of other functions one request in a run
+When = Literal["before", "after"]
+
+
+class Spoilt(NamedTuple):
+    """A request to the cluster, or to AWS by a function, that fails."""
+
+    by: str
+    request: Request | tuple[str, str, int]
+
+
+class Ended(NamedTuple):
+    """How a run with spoilt requests ended, and which of them came."""
+
+    outcome: Literal["model", "clean failure"]
+    came: list[Spoilt]
+
+
+@pytest.fixture(autouse=True)
+def calm(journeys: Journeys) -> Iterator[None]:
+    yield
+    journeys.cloud.aws.reset_faults()
+    journeys.cloud.cluster.accept()
+
+
+def drop(journeys: Journeys, name: str) -> str:
+    """Drop a dataset and return the execution that it starts, however late."""
+    return journeys.execution_of(journeys.drop_with_request(name, rows(name), SHORT), 90)
+
+
+def recorded(journeys: Journeys) -> dict[str, list[Spoilt]]:
+    """The requests of a clean run, by who makes them."""
+    assert journeys.finish(drop(journeys, "walk-warm"))["status"] == "SUCCEEDED"
+    journeys.cloud.aws.record()
+    journeys.cloud.cluster.record()
+    assert journeys.finish(drop(journeys, "walk-clean"))["status"] == "SUCCEEDED"
+    settle(journeys, "walk-clean")
+    found: dict[str, list[Spoilt]] = defaultdict(list)
+    for request in journeys.cloud.aws.requests():
+        if request.function:
+            found[request.function].append(Spoilt(request.function, request))
+    for seen in journeys.cloud.cluster.requests():
+        found["cluster"].append(Spoilt("cluster", (seen.verb, seen.resource, seen.occurrence)))
+    return found
+
+
+def waves(found: dict[str, list[Spoilt]]) -> Iterator[list[Spoilt]]:
+    """Lay the requests out over runs: from each maker the next one, or the next few."""
+    left = {by: deque(requests) for by, requests in found.items()}
+    while any(left.values()):
+        yield [queue.popleft() for by, queue in left.items() for _ in range(AT_ONCE.get(by, 1)) if queue]
+
+
+def spoil(journeys: Journeys, spoilt: list[Spoilt], when: When) -> None:
+    journeys.cloud.aws.record()
+    journeys.cloud.cluster.record()
+    for one in spoilt:
+        if isinstance(one.request, Request):
+            kind = (one.request.function, one.request.service, one.request.operation, one.request.occurrence)
+            journeys.cloud.aws.fail_request(*kind, when=when, times=SDK_ATTEMPTS)
+        else:
+            journeys.cloud.cluster.fail_request(*one.request, when=when)
+
+
+def came(journeys: Journeys, spoilt: list[Spoilt]) -> list[Spoilt]:
+    requests = set(journeys.cloud.aws.requests())
+    asked = {(seen.verb, seen.resource, seen.occurrence) for seen in journeys.cloud.cluster.requests()}
+    return [one for one in spoilt if one.request in (requests if isinstance(one.request, Request) else asked)]
+
+
+def settle(journeys: Journeys, name: str) -> None:
+    """Wait until nothing is under way any more for a dataset."""
+    until(lambda: not journeys.cloud.aws.pending_deliveries(), 60)
+    until(lambda: not (journeys.leases(name) or journeys.waits(name) or unfinished(journeys, name)), 60)
+    assert [row for row in journeys.rows("OPEN").values() if row["dataset"] == name] == []
+
+
+def unfinished(journeys: Journeys, name: str) -> list[str]:
+    found = (journeys.batch.read_namespaced_job_status(job, "hyperpod-ns-demo") for job in journeys.jobs(name))
+    return [job.metadata.name for job in found if not (job.status.succeeded or job.status.failed)]
+
+
+def run_with(journeys: Journeys, name: str, spoilt: list[Spoilt], when: When) -> Ended:
+    """Drop a dataset while requests are spoilt, and say how it ended; whatever did not end as it must fails the test."""
+    spoil(journeys, spoilt, when)
+    execution = drop(journeys, name)
+    try:
+        status = journeys.finish(execution, 120)["status"]
+    except AssertionError as error:
+        raise AssertionError(f"{execution} does not end; spoilt {when}: {spoilt}") from error
+    met = came(journeys, spoilt)
+    journeys.cloud.aws.reset_faults()
+    journeys.cloud.cluster.accept()
+    if status != "SUCCEEDED":
+        assert journeys.recorded_failure(execution)["failure"] is not None
+        settle(journeys, name)
+        assert usable(journeys, name) == []
+        assert journeys.finish(journeys.retry(execution))["status"] == "SUCCEEDED"
+    settle(journeys, name)
+    run = journeys.run_of(execution) if status == "SUCCEEDED" else journeys.journey(execution)["run"]
+    assert (run["status"], usable(journeys, name)) == ("succeeded", [run["model_arn"]]), (spoilt, when)
+    return Ended("model" if status == "SUCCEEDED" else "clean failure", met)
+
+
+@pytest.mark.walk
+def test_no_request_that_fails_makes_two_models_or_leaves_anything_behind(
+    journeys: Journeys, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = recorded(journeys)
+    outcomes: Counter[str] = Counter()
+    for when in ("before", "after"):
+        never: list[Spoilt] = []
+        for number, spoilt in enumerate(waves(found)):
+            ended = run_with(journeys, f"walk-{when}-{number}", spoilt, when)
+            outcomes[ended.outcome] += 1
+            never += [one for one in spoilt if one not in ended.came]
+        missed = [one for one in never if one.by not in AT_ONCE and one.by != "cluster"]
+        total = sum(len(requests) for requests in found.values())
+        counted = f"n = {total} requests, {total - len(never)} of them came and failed, {dict(outcomes)}"
+        with capsys.disabled():
+            sys.stdout.write(f"\nfault walk, {when} the effect: {counted}\n")
+        assert missed == []
+        assert len(never) <= total // 4  # how often the watcher looks depends on the machine
