@@ -1,0 +1,118 @@
+"""Histories of uploads and events in any order, any number of times: what the ledger holds stays true after every step."""
+
+import contextlib
+from typing import Any
+
+import pytest
+from dropforge.adapters import admissions, aws, clock, ledger
+from dropforge.adapters.starts import by_object
+from dropforge.domain.runs import OPEN, TERMINAL, Cancellation, Run, Status
+from dropforge.domain.uploads import ObjectCreated, Upload
+from dropforge.errors import NotReady, Unavailable
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from tests.builders import dataset, planned, upload
+from tests.functions import conftest
+
+PLAN = planned()
+UPLOADS = [upload(version_id=f"v{n}").model_copy(update={"bucket": conftest.DATASETS}) for n in range(3)]
+BY_HAND = ["by-hand-1", "by-hand-2"]
+
+
+class History(RuleBasedStateMachine):
+    """Three uploads of the same content, and two starts by hand: one run, whatever happens."""
+
+    @initialize()
+    def begin(self) -> None:
+        aws.dynamodb().delete_table(TableName=conftest.TABLE)  # each history begins with an empty ledger
+        conftest._make_table()
+        self.bound: dict[str, str] = {}
+        self.ends: dict[int, Status] = {}
+        self.newest = 0
+        self.cancelled: set[int] = set()
+
+    @rule(which=st.sampled_from(UPLOADS))
+    def deliver(self, which: Upload) -> None:
+        created = {"bucket": {"name": which.bucket}, "object": {"key": which.key, "version-id": which.version_id}}
+        receipt = by_object(ObjectCreated.model_validate({"detail": created}))
+        assert self.bound.setdefault(which.id, receipt.execution) == receipt.execution
+
+    @rule(which=st.sampled_from(UPLOADS), by_hand=st.sampled_from(["", *BY_HAND]))
+    def admit(self, which: Upload, by_hand: str) -> None:
+        execution = by_hand or self.bound.get(which.id, "")
+        if execution:
+            with contextlib.suppress(NotReady, Unavailable):
+                admissions.claim(PLAN, dataset(drop=which), execution)
+
+    @precondition(lambda self: self.run() is not None)
+    @rule(status=st.sampled_from(TERMINAL), attempt=st.integers(1, 4), late=st.booleans())
+    def end(self, status: Status, attempt: int, late: bool) -> None:
+        run = self.run()
+        assert run is not None
+        number = attempt if late else run.attempt
+        ended = run.model_copy(update={"attempt": number, "status": status, "ended_at": clock.stamp()})
+        written = ledger.end(ended)
+        assert not (written and status == "succeeded" and number in self.cancelled)
+
+    @precondition(lambda self: self.run() is not None)
+    @rule()
+    def cancel(self) -> None:
+        run = self.run()
+        assert run is not None
+        if ledger.cancel(run, Cancellation(by="somebody", reason="", at=clock.stamp())):
+            self.cancelled.add(run.attempt)
+
+    @precondition(lambda self: self.run() is not None and self.run().status != "running")
+    @rule()
+    def release(self) -> None:
+        run = self.run()
+        assert run is not None
+        ledger.release_lease(run)
+
+    def run(self) -> Run | None:
+        return ledger.run(PLAN.run_id)
+
+    @invariant()
+    def what_has_ended_stays_as_it_ended_and_attempts_never_go_back(self) -> None:
+        run = self.run()
+        if run is None:
+            return
+        assert run.attempt >= self.newest
+        self.newest = run.attempt
+        if run.status in TERMINAL:
+            assert self.ends.setdefault(run.attempt, run.status) == run.status
+        else:
+            assert run.attempt not in self.ends
+
+    @invariant()
+    def what_runs_holds_a_lease_and_can_be_found_by_its_execution(self) -> None:
+        run = self.run()
+        if run is not None and run.status == "running":
+            assert ledger.lease(run) is not None
+            found = ledger.run_of(run.execution)
+            assert found is not None
+            assert found.id == run.id
+
+    @invariant()
+    def what_is_open_is_what_is_neither_a_run_nor_over(self) -> None:
+        arrivals = [ledger.arrival(one) for one in UPLOADS]
+        wanted = {one.upload.id for one in arrivals if one is not None and one.status in OPEN}
+        assert {one.upload.id for one in ledger.open_arrivals()} == wanted
+
+
+@pytest.mark.usefixtures("account")
+def test_whatever_comes_in_whatever_order_an_attempt_ends_once_and_one_content_is_one_run() -> None:
+    chosen: Any = hypothesis_settings(
+        max_examples=25, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
+    )
+    run_state_machine_as_test(History, settings=chosen)
