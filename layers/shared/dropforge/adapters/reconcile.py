@@ -98,17 +98,25 @@ def lost_ends() -> int:
 
 def _mend_lease(lease: Lease) -> int:
     run = ledger.run(lease.run_id)
-    if run is None or run.attempt != lease.attempt or not _settled(_age(run.started_at)):
+    if run is None or run.attempt != lease.attempt or not _settled(_age(run.ended_at or run.started_at)):
+        return 0
+    if ledger.lease(run) is None:  # given back since the leases were listed
         return 0
     if run.status != "running":
-        teardown.clear(run)
-        ledger.release_lease(run)
-        return 1
+        return _finish_teardown(run)
     ending = endings.read_late(run.execution)
     if ending is not None:
         endings.finish(ending)
         return 1
     return _stop_if_unwanted(run, lease)
+
+
+def _finish_teardown(run: Run) -> int:
+    """Give back the lease of a run that is over. All jobs of one that succeeded have ended; of any other, what is left goes first."""
+    if run.status != "succeeded":
+        teardown.clear(run)
+    ledger.release_lease(run)
+    return 1
 
 
 def _stop_if_unwanted(run: Run, lease: Lease) -> int:
