@@ -25,6 +25,7 @@ app.add_typer(local, name="local", help="The embedded cloud: no AWS account, no 
 console = Console()
 errors = Console(stderr=True)
 
+Reference = Annotated[str, typer.Argument(help="A run id, an upload id or the name that `drop` printed.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 
 
@@ -52,7 +53,7 @@ def drop(
 
 @app.command()
 def status(
-    reference: Annotated[str, typer.Argument(help="A run id, an upload id or the name that `drop` printed.")],
+    reference: Reference,
     wait: Annotated[bool, typer.Option("--wait", help="Follow it to its end.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -71,7 +72,7 @@ def status(
 
 @app.command()
 def cancel(
-    reference: Annotated[str, typer.Argument(help="A run id, an upload id or the name that `drop` printed.")],
+    reference: Reference,
     reason: Annotated[str, typer.Option(help="Why; it is kept on the run's timeline.")] = "",
     wait: Annotated[bool, typer.Option("--wait", help="Wait until nothing of it is left.")] = False,
     as_json: Json = False,
@@ -92,7 +93,7 @@ def cancel(
 
 @app.command()
 def retry(
-    reference: Annotated[str, typer.Argument(help="A run id, an upload id or the name that `drop` printed.")],
+    reference: Reference,
     wait: Annotated[bool, typer.Option("--wait", help="Follow the new attempt to its end.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -109,7 +110,7 @@ def retry(
 
 @app.command()
 def logs(
-    reference: Annotated[str, typer.Argument(help="A run id, an upload id or the name that `drop` printed.")],
+    reference: Reference,
     step: Annotated[str, typer.Option(help="One step only, e.g. train.")] = "",
     attempt: Annotated[int, typer.Option(help="An earlier attempt; by default the newest.")] = 0,
     as_json: Json = False,

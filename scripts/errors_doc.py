@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-from dropforge.domain.failures import CATALOGUE, Entry
+from dropforge.domain.catalogue import CATALOGUE, Entry
 
 PAGE = Path(__file__).parents[1] / "docs" / "errors.md"
 HEAD = """\
 # Errors
 
-Generated from `layers/shared/dropforge/domain/failures.py` by `make docs`. Every failure says what happened, why, whose move it is and what to do
+Generated from `layers/shared/dropforge/domain/catalogue.py` by `make docs`. Every failure says what happened, why, whose move it is and what to do
 next, and carries its evidence. The error is the name that the state machine matches; the code is what a person looks up here.
 """
 MEANINGS = {

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from dropforge import errors
 from dropforge.adapters import recipes
+from dropforge.domain.catalogue import CATALOGUE
 from dropforge.domain.checkpoints import CheckpointManifest
 from dropforge.domain.events import Announcement
-from dropforge.domain.failures import CATALOGUE
 from dropforge.domain.plans import fill, plan
 from dropforge.domain.progress import read_progress
 from dropforge.domain.requests import RunRequest, read_request

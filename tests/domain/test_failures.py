@@ -5,7 +5,8 @@ import json
 
 import pytest
 from dropforge import errors
-from dropforge.domain.failures import CATALOGUE, failure, read_cause
+from dropforge.domain.catalogue import CATALOGUE
+from dropforge.domain.failures import failure, read_cause
 from dropforge.errors import InvalidInput, NotFound, Problem
 
 from tests.builders import job_failed

@@ -61,10 +61,17 @@ class Journeys:
 
         return str(until(find, seconds))
 
+    def arn(self, execution: str) -> str:
+        """Return the ARN of an execution."""
+        return self.machine.replace(":stateMachine:", ":execution:") + f":{execution}"
+
+    def stop(self, execution: str) -> None:
+        """Stop an execution by hand."""
+        self.cloud.client("stepfunctions").stop_execution(executionArn=self.arn(execution))
+
     def describe(self, execution: str) -> dict[str, Any]:
         """Return Step Functions' own description of an execution."""
-        arn = self.machine.replace(":stateMachine:", ":execution:") + f":{execution}"
-        answer: dict[str, Any] = self.cloud.client("stepfunctions").describe_execution(executionArn=arn)
+        answer: dict[str, Any] = self.cloud.client("stepfunctions").describe_execution(executionArn=self.arn(execution))
         return answer
 
     def finish(self, execution: str, seconds: float = 90) -> dict[str, Any]:
@@ -179,6 +186,14 @@ def journeys(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Journeys]:
     """The embedded cloud, up and ready."""
     with LocalCloud(tmp_path_factory.mktemp("cloud"), speed=200, parameters=RANGES) as cloud:
         yield Journeys(cloud)
+
+
+@pytest.fixture
+def calm(journeys: Journeys) -> Iterator[None]:
+    """Whatever a test has switched on, at AWS or at the cluster, ends with it."""
+    yield
+    journeys.cloud.aws.reset_faults()
+    journeys.cloud.cluster.accept()
 
 
 @pytest.fixture(scope="session")

@@ -26,9 +26,10 @@ def nothing_left(journeys: Journeys, dataset: str) -> None:
 
 
 def entered(journeys: Journeys, execution: str, stage: str) -> bool:
-    arn = journeys.machine.replace(":stateMachine:", ":execution:") + f":{execution}"
     sfn = journeys.cloud.client("stepfunctions")
-    newest = sfn.get_execution_history(executionArn=arn, reverseOrder=True, maxResults=1000)["events"]
+    newest = sfn.get_execution_history(executionArn=journeys.arn(execution), reverseOrder=True, maxResults=1000)[
+        "events"
+    ]
     return any(event.get("stateEnteredEventDetails", {}).get("name") == stage for event in newest)
 
 

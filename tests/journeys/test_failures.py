@@ -50,7 +50,7 @@ def test_the_same_content_again_is_the_next_attempt_of_a_failed_run(journeys: Jo
         journeys.drop_with_request("again", ROWS + b'{"prompt": "a", "completion": "b"}\n', LONG)
     )
     until(lambda: journeys.rows(f"RUN#{run_id}")["RUN"]["attempt"] == 2, 30)
-    _stop(journeys, second)
+    journeys.stop(second)
     assert journeys.finish(second)["status"] == "ABORTED"
     _nothing_left(journeys, "again")
 
@@ -58,7 +58,7 @@ def test_the_same_content_again_is_the_next_attempt_of_a_failed_run(journeys: Jo
 def test_stopping_an_execution_deletes_its_running_job(journeys: Journeys) -> None:
     execution = journeys.execution_of(journeys.drop_with_request("stopped", ROWS[:-1], LONG))
     _running(journeys, "stopped", "train")
-    _stop(journeys, execution)
+    journeys.stop(execution)
     assert journeys.finish(execution)["status"] == "ABORTED"
     assert journeys.recorded_failure(execution)["failure"]["code"] == "ExecutionAborted"
     _nothing_left(journeys, "stopped")
@@ -87,12 +87,12 @@ def test_a_cluster_that_does_not_answer_for_a_moment_costs_nothing_but_time(jour
 def test_a_run_started_by_hand_is_torn_down_like_any_other(journeys: Journeys) -> None:
     upload = journeys.drop("manual", ROWS + b'{"prompt": "g", "completion": "h"}\n')
     by_event = journeys.execution_of(upload)
-    _stop(journeys, by_event)
+    journeys.stop(by_event)
     document = {"upload": upload, "run": {**LONG, "repeat": "by-hand"}}
     sfn = journeys.cloud.client("stepfunctions")
     sfn.start_execution(stateMachineArn=journeys.machine, name="manual-by-hand", input=json.dumps(document))
     _running(journeys, "manual", "train")
-    _stop(journeys, "manual-by-hand")
+    journeys.stop("manual-by-hand")
     assert journeys.finish("manual-by-hand")["status"] == "ABORTED"
     run_id = journeys.rows("EXECUTION#manual-by-hand")["EXECUTION"]["name"]
     until(lambda: journeys.rows(f"RUN#{run_id}")["RUN"]["status"] == "failed", 60)
@@ -105,7 +105,7 @@ def test_a_failure_is_told_while_the_cluster_does_not_answer_and_torn_down_once_
     )
     _running(journeys, "cutoff", "train")
     journeys.cloud.cluster.refuse(10_000, status=503, verb="deletecollection")
-    _stop(journeys, execution)
+    journeys.stop(execution)
     assert journeys.recorded_failure(execution)["failure"]["code"] == "ExecutionAborted"
     assert journeys.leases("cutoff") != []
     journeys.cloud.cluster.accept()
@@ -136,8 +136,3 @@ def _ended(journeys: Journeys, execution: str) -> dict[str, str]:
         "input": described["input"],
         "cause": "stopped",
     }
-
-
-def _stop(journeys: Journeys, execution: str) -> None:
-    arn = journeys.machine.replace(":stateMachine:", ":execution:") + f":{execution}"
-    journeys.cloud.client("stepfunctions").stop_execution(executionArn=arn)

@@ -16,6 +16,8 @@ from localcloud.aws.faults import Request
 from tests.journeys.conftest import Journeys, until
 from tests.journeys.test_cancel_and_retry import rows, usable
 
+pytestmark = pytest.mark.usefixtures("calm")
+
 SHORT = {"recipe": "cpu-lora", "parameters": {"steps": 1, "base_steps": 5, "checkpoint_every": 1}}
 SDK_ATTEMPTS = 4
 AT_ONCE = {"dropforge-dev-watch-jobs": 6, "dropforge-dev-sweep": 3}  # of other functions one request in a run
@@ -34,13 +36,6 @@ class Ended(NamedTuple):
 
     outcome: Literal["model", "clean failure"]
     came: list[Spoilt]
-
-
-@pytest.fixture(autouse=True)
-def calm(journeys: Journeys) -> Iterator[None]:
-    yield
-    journeys.cloud.aws.reset_faults()
-    journeys.cloud.cluster.accept()
 
 
 def drop(journeys: Journeys, name: str) -> str:

@@ -3,7 +3,6 @@
 import json
 import random
 from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -12,14 +11,10 @@ import pytest
 from tests.journeys.conftest import Journeys, until
 from tests.journeys.test_cancel_and_retry import QUICK, rows
 
+pytestmark = pytest.mark.usefixtures("calm")
+
 DROPS, DELIVERIES = 10, 200
 FUNCTION = "dropforge-dev-receive-drop"
-
-
-@pytest.fixture(autouse=True)
-def calm(journeys: Journeys) -> Iterator[None]:
-    yield
-    journeys.cloud.aws.reset_faults()
 
 
 def created(upload: dict[str, str]) -> bytes:
@@ -76,16 +71,12 @@ def settle(journeys: Journeys, names: list[str], by_hand: list[str]) -> None:
     sfn = journeys.cloud.client("stepfunctions")
 
     def over() -> bool:
-        arns = [*by_hand, *(arn_of(journeys, e) for name in names for e in executions(journeys, name))]
+        arns = [*by_hand, *(journeys.arn(e) for name in names for e in executions(journeys, name))]
         return all(sfn.describe_execution(executionArn=arn)["status"] == "SUCCEEDED" for arn in arns)
 
     until(lambda: journeys.cloud.aws.pending_deliveries() == 0 and over(), 300)
     for name in names:
         nothing_waits(journeys, name)
-
-
-def arn_of(journeys: Journeys, execution: str) -> str:
-    return journeys.machine.replace(":stateMachine:", ":execution:") + f":{execution}"
 
 
 def nothing_waits(journeys: Journeys, name: str) -> None:

@@ -1,7 +1,6 @@
 """What events miss, the sweep finds: lost uploads, lost starts, lost ends, dead letters, jobs that nobody waits for."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -11,12 +10,7 @@ from localcloud.cloud import TEAM
 from tests.journeys.conftest import NAMESPACE, Journeys, until
 from tests.journeys.test_cancel_and_retry import LONG, QUICK, nothing_left, rows
 
-
-@pytest.fixture(autouse=True)
-def calm(journeys: Journeys) -> Iterator[None]:
-    """Whatever a test has switched on ends with it."""
-    yield
-    journeys.cloud.aws.reset_faults()
+pytestmark = pytest.mark.usefixtures("calm")
 
 
 def lose(journeys: Journeys, source: str, dataset: str) -> None:
@@ -41,8 +35,7 @@ def test_a_run_whose_end_nobody_heard_is_ended_and_torn_down(journeys: Journeys)
     lose(journeys, "aws.states", "unended")
     execution = journeys.execution_of(journeys.drop_with_request("unended", rows("unended"), LONG))
     until(lambda: journeys.jobs("unended"), 60)
-    arn = journeys.machine.replace(":stateMachine:", ":execution:") + f":{execution}"
-    journeys.cloud.client("stepfunctions").stop_execution(executionArn=arn)
+    journeys.stop(execution)
     assert journeys.recorded_failure(execution)["failure"]["code"] == "ExecutionAborted"
     nothing_left(journeys, "unended")
 
@@ -52,8 +45,7 @@ def test_an_upload_that_was_rejected_unheard_is_over_after_a_sweep(journeys: Jou
     journeys.cloud.aws.fault("s3", "GetObject", "SlowDown", times=40, status=503)
     upload = journeys.drop_with_request("stopped-early", rows("stopped-early"), QUICK)
     execution = journeys.execution_of(upload)
-    arn = journeys.machine.replace(":stateMachine:", ":execution:") + f":{execution}"
-    journeys.cloud.client("stepfunctions").stop_execution(executionArn=arn)
+    journeys.stop(execution)
     assert journeys.recorded_failure(execution)["arrival"]["status"] == "failed"
     assert [row["execution"] for row in journeys.rows("OPEN").values() if row["execution"] == execution] == []
 

@@ -12,11 +12,11 @@ from typing import TypeVar, cast, get_type_hints
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from dropforge.adapters import aws
-from dropforge.domain.callers import Order, Request
-from dropforge.domain.failures import Failure, failure
+from dropforge.domain.callers import Order, read_order
+from dropforge.domain.failures import Failure
 from dropforge.errors import Problem
 
 STATUS = {
@@ -41,12 +41,7 @@ def action(function: Callable[[Order], Out]) -> Callable[[dict[str, object], Lam
         logger.set_correlation_id(context.aws_request_id)
         try:
             with aws.translated():
-                order = Request.model_validate(event).order()
-                return _answer(HTTPStatus.OK, function(order))
-        except ValidationError as error:
-            first = error.errors()[0]
-            why = f"{'.'.join(map(str, first['loc']))}: {first['msg']}."
-            return _refuse(failure("BadOrder", why))
+                return _answer(HTTPStatus.OK, function(read_order(event)))
         except Problem as problem:
             return _refuse(problem.failure)
 

@@ -16,7 +16,8 @@ Anything else that escapes a function is a defect of ours and ends the execution
 
 from typing import final
 
-from dropforge.domain.failures import CATALOGUE, Evidence, Failure, failure
+from dropforge.domain.catalogue import CATALOGUE
+from dropforge.domain.failures import Evidence, Failure, failure
 
 
 class Problem(Exception):

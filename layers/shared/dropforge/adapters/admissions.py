@@ -1,10 +1,10 @@
 """Who carries out a run: the claim of an attempt with its lease, in one transaction."""
 
-from dropforge.adapters import arrivals, clock, ledger
+from dropforge.adapters import arrivals, clock, holding, ledger
 from dropforge.domain.datasets import Dataset
 from dropforge.domain.plans import QUEUE_CEILING_HOURS, Plan
 from dropforge.domain.runs import Admission, Lease, Run, decide
-from dropforge.errors import Conflict, NotReady, Unavailable
+from dropforge.errors import Conflict, Unavailable
 
 
 def claim(plan: Plan, dataset: Dataset, execution: str) -> Admission:
@@ -28,19 +28,12 @@ def _claim(run: Run, before: Run | None) -> Run:
     if before is None:
         won = ledger.claim(run, _lease(run))
     else:
-        _require_gone(before)
+        holding.require_gone(before)
         run = run.model_copy(update={"attempt": before.attempt + 1})
         won = ledger.claim_next(run, _lease(run))
     if not won:
         raise Unavailable("AwsBusy", f"Another execution claimed `{run.id}` at the same moment.")
     return run
-
-
-def _require_gone(before: Run) -> None:
-    """Two attempts share the run's checkpoints, so nothing of the first may be left when the second starts."""
-    if ledger.lease(before) is not None:
-        why = f"Attempt {before.attempt} of `{before.id}` has ended, but a read has not yet found its jobs gone."
-        raise NotReady("StillEnding", why, {"run": before.id, "attempt": before.attempt})
 
 
 def _attempt(plan: Plan, dataset: Dataset, execution: str, run_id: str) -> Run:

@@ -31,28 +31,29 @@ class Ending(NamedTuple):
 
 def read(detail: ExecutionDetail) -> Ending:
     """Return how an execution ended, from its event and, for what the event leaves out, from Step Functions."""
-    described = machine.describe(detail.name) if detail.input is None or detail.cause is None else {}
-    text = detail.input or str((described or {}).get("input", "{}"))
-    error = detail.error or str((described or {}).get("error", detail.status))
-    cause = detail.cause or str((described or {}).get("cause", ""))
-    return _ending(detail.name, text, _failure(detail.status, error, cause))
+    if detail.input is None or detail.cause is None:
+        described = machine.describe(detail.name) or {}
+        known = detail.model_dump(by_alias=True, exclude_none=True)
+        detail = ExecutionDetail.model_validate({**described, **known})
+    return _ending(detail)
 
 
-def read_late(execution: str) -> Ending | None:
-    """Return how an execution ended, from Step Functions alone; None while it runs, or when it succeeded."""
-    described = machine.describe(execution)
+def read_late(execution: str, described: dict[str, object] | None) -> Ending | None:
+    """Return how an execution ended, from Step Functions' description alone; None while it runs, or when it succeeded."""
     if described is None:
         gone = failure("ExecutionGone", f"Step Functions knows no execution `{execution}`.", {"execution": execution})
-        return _ending(execution, "{}", gone)
-    status = str(described["status"])
-    if status in ("RUNNING", "SUCCEEDED"):
+        return _held(execution, None, gone)
+    if described["status"] in ("RUNNING", "SUCCEEDED"):
         return None
-    error, cause = str(described.get("error", status)), str(described.get("cause", ""))
-    return _ending(execution, str(described.get("input", "{}")), _failure(status, error, cause))
+    return _ending(ExecutionDetail.model_validate(described))
 
 
-def _ending(execution: str, text: str, found: Failure) -> Ending:
-    arrival = _arrival(text, execution)
+def _ending(detail: ExecutionDetail) -> Ending:
+    found = _failure(detail.status, detail.error or detail.status, detail.cause or "")
+    return _held(detail.name, _arrival(detail.input or "{}", detail.name), found)
+
+
+def _held(execution: str, arrival: Arrival | None, found: Failure) -> Ending:
     run = ledger.run_of(execution)
     held = run if run is not None and run.execution == execution else None
     if held is not None and held.cancellation is not None:

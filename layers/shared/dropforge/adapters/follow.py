@@ -7,7 +7,7 @@ from dropforge.adapters import bus, clock, cluster, logs, machine, timeline, wai
 from dropforge.adapters.cluster import Connection
 from dropforge.domain.events import Announcement, RunEvicted, RunProgressed, RunQueued, RunStarted
 from dropforge.domain.failures import Failure, failure
-from dropforge.domain.jobs import JobResult, JobState, explain_failure, read_termination, succeeded
+from dropforge.domain.jobs import LOG_LINES, JobResult, JobState, explain_failure, read_termination, succeeded
 from dropforge.domain.progress import Line, Stall, find_stall, read_line, read_progress
 from dropforge.domain.runs import Progress, Wait
 from dropforge.domain.waiting import GRACE_SECONDS, overdue
@@ -78,7 +78,7 @@ def _run_on(seen: Seen, wait: Wait, state: JobState) -> bool:
     if (wait.phase, wait.done, wait.missing_since) == ("running", progress.done, None):
         return False
     if wait.phase != "running":
-        _tell(wait, RunStarted.model_validate({**_who(wait), "started_at": state.started_at}))
+        _tell_started(wait, state)
     if progress.done is not None and progress.done != wait.done:
         bus.announce(_progressed(wait, progress))
     waits.record_progress(wait.run_id, progress.model_copy(update={"tail": tuple(texts[-20:])}))
@@ -93,6 +93,10 @@ def _who(wait: Wait) -> dict[str, object]:
 
 def _tell(wait: Wait, announcement: Announcement) -> None:
     timeline.tell_of_run(wait.run_id, announcement)
+
+
+def _tell_started(wait: Wait, state: JobState) -> None:
+    _tell(wait, RunStarted.model_validate({**_who(wait), "started_at": state.started_at}))
 
 
 def _progressed(wait: Wait, progress: Progress) -> RunProgressed:
@@ -130,9 +134,9 @@ def _give_up(seen: Seen, wait: Wait, found: Failure) -> bool:
     """End a job that does not end by itself: its log is kept now; ReportFailure deletes it."""
     pod = _newest_pod(seen, wait.name)
     lines = cluster.log(seen.connection, seen.namespace, pod, logs.LINES) if pod is not None else []
-    uri = logs.keep((wait.project, wait.run_id, wait.attempt, wait.step), lines)
+    uri = _keep_log(wait, lines)
     evidence = {**found.evidence, "log_uri": uri}
-    machine.fail(wait.token, found.model_copy(update={"evidence": evidence, "log": tuple(lines[-200:])}))
+    machine.fail(wait.token, found.model_copy(update={"evidence": evidence, "log": tuple(lines[-LOG_LINES:])}))
     waits.end(wait)
     return True
 
@@ -140,10 +144,10 @@ def _give_up(seen: Seen, wait: Wait, found: Failure) -> bool:
 def _finish(seen: Seen, wait: Wait, state: JobState) -> bool:
     """Keep the log, then answer the token: what is answered first could be read before its evidence exists."""
     if wait.phase != "running" and state.started_at:  # it started and ended between two looks
-        _tell(wait, RunStarted.model_validate({**_who(wait), "started_at": state.started_at}))
+        _tell_started(wait, state)
     ended = cluster.terminated(seen.connection, seen.namespace, wait.name)
     lines = cluster.log(seen.connection, seen.namespace, ended.pod, logs.LINES) if ended else []
-    uri = logs.keep((wait.project, wait.run_id, wait.attempt, wait.step), lines)
+    uri = _keep_log(wait, lines)
     termination = read_termination(ended.message) if ended else None
     waits.record_progress(wait.run_id, read_progress(_progress(wait, "done", ""), wait.progress, lines))
     if state.phase == "succeeded" and ended is not None and succeeded(termination):
@@ -161,3 +165,7 @@ def _cause(state: JobState, found: Failure) -> Failure:
     return found.model_copy(
         update={"why": "The job ended with status 0 but left no message that it had done its work."}
     )
+
+
+def _keep_log(wait: Wait, lines: list[str]) -> str:
+    return logs.keep((wait.project, wait.run_id, wait.attempt, wait.step), lines)

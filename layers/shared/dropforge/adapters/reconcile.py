@@ -43,8 +43,8 @@ def lost_uploads() -> int:
 
 def _drops(bucket: str, versions: "list[ObjectVersionTypeDef]") -> Iterator[Upload]:
     for version in versions:
-        age = clock.now() - version["LastModified"]
-        if _settled(age) and age < OLDEST and _is_drop(version["Key"]):
+        at = version["LastModified"]
+        if settled(at) and clock.now() - at < OLDEST and _is_drop(version["Key"]):
             yield Upload(bucket=bucket, key=version["Key"], version_id=version["VersionId"])
 
 
@@ -55,13 +55,9 @@ def _is_drop(key: str) -> bool:
         return False
 
 
-def _settled(age: timedelta) -> bool:
-    """Whether something is old enough that its event is lost and not just late."""
-    return age.total_seconds() > settings.sweep_after_seconds()
-
-
-def _age(stamp: str) -> timedelta:
-    return clock.now() - datetime.fromisoformat(stamp)
+def settled(at: datetime) -> bool:
+    """Whether something of that time is old enough that its event is lost and not just late."""
+    return (clock.now() - at).total_seconds() > settings.sweep_after_seconds()
 
 
 def _send_if_unknown(upload: Upload) -> int:
@@ -78,13 +74,14 @@ def lost_starts() -> int:
 
 
 def _mend_arrival(arrival: Arrival) -> int:
-    if not _settled(_age(arrival.at)):
+    if not settled(datetime.fromisoformat(arrival.at)):
         return 0
-    if machine.describe(arrival.execution) is None:
+    described = machine.describe(arrival.execution)
+    if described is None:
         again = Again(upload=arrival.upload, execution=arrival.execution, run=arrival.run)
         invocations.send("receive_drop", StartAgain(again=again).model_dump(mode="json"))
         return 1
-    ending = endings.read_late(arrival.execution)
+    ending = endings.read_late(arrival.execution, described)
     if ending is None or not endings.is_news(ending):
         return 0
     endings.finish(ending)
@@ -98,13 +95,17 @@ def lost_ends() -> int:
 
 def _mend_lease(lease: Lease) -> int:
     run = ledger.run(lease.run_id)
-    if run is None or run.attempt != lease.attempt or not _settled(_age(run.ended_at or run.started_at)):
+    if (
+        run is None
+        or run.attempt != lease.attempt
+        or not settled(datetime.fromisoformat(run.ended_at or run.started_at))
+    ):
         return 0
     if ledger.lease(run) is None:  # given back since the leases were listed
         return 0
     if run.status != "running":
         return _finish_teardown(run)
-    ending = endings.read_late(run.execution)
+    ending = endings.read_late(run.execution, machine.describe(run.execution))
     if ending is not None:
         endings.finish(ending)
         return 1

@@ -1,13 +1,13 @@
 """Trying again: the next execution's name is written down first, then `receive_drop` starts it."""
 
 from dropforge import naming
-from dropforge.adapters import clock, invocations, ledger
+from dropforge.adapters import clock, holding, invocations, ledger
 from dropforge.domain.datasets import execution_name
 from dropforge.domain.inputs import Retried
 from dropforge.domain.runs import Arrival, Run
 from dropforge.domain.starts import Again, StartAgain
 from dropforge.domain.uploads import RunBlock
-from dropforge.errors import Conflict, NotReady
+from dropforge.errors import Conflict
 
 
 def retry(meant: Run | Arrival) -> Retried:
@@ -22,9 +22,7 @@ def _retry_run(run: Run) -> Retried:
     if run.status not in ("failed", "cancelled"):
         why = f"Run `{run.id}` is {'being cancelled' if run.cancellation else run.status}."
         raise Conflict("RunStillRuns", why, {"run": run.id})
-    if ledger.lease(run) is not None:
-        why = f"Attempt {run.attempt} of `{run.id}` has ended, but a read has not yet found its jobs gone."
-        raise NotReady("StillEnding", why, {"run": run.id})
+    holding.require_gone(run)
     execution = naming.attempt_execution(run.id, run.attempt + 1)
     arrival = ledger.arrival(run.upload)
     if arrival is not None and arrival.execution == run.execution:

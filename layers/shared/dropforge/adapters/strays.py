@@ -3,8 +3,9 @@
 from datetime import datetime
 
 from dropforge import naming
-from dropforge.adapters import bus, clock, cluster, invocations, ledger, parameters, settings, waits
+from dropforge.adapters import bus, cluster, invocations, ledger, parameters, waits
 from dropforge.adapters.each import each
+from dropforge.adapters.reconcile import settled
 from dropforge.domain.events import DriftFound
 from dropforge.domain.jobs import ObservedJob
 from dropforge.domain.waiting import selector
@@ -38,9 +39,7 @@ def _unfinished(connection: cluster.Connection, namespace: str) -> set[tuple[str
 
 
 def _may_be_stray(job: ObservedJob) -> bool:
-    old = clock.now() - datetime.fromisoformat(job.metadata.created_at)
-    unfinished = job.state().phase in ("queued", "running")
-    return unfinished and old.total_seconds() > settings.sweep_after_seconds()
+    return job.state().phase in ("queued", "running") and settled(datetime.fromisoformat(job.metadata.created_at))
 
 
 def _delete(connection: cluster.Connection, namespace: str, owner: tuple[str, int]) -> None:

@@ -12,7 +12,7 @@ from dropforge.domain.runs import Progress, Wait
 from dropforge.domain.values import Value
 
 
-class Watched(Value):
+class WatchedTeam(Value):
     """A team that has ever had a wait on a cluster."""
 
     cluster: str
@@ -29,7 +29,7 @@ class Watch(Value):
 def add(wait: Wait) -> None:
     """Write what a state waits for, before it is asked for. Entering the state again replaces the token."""
     table.put(f"CLUSTER#{wait.cluster}", f"WAIT#{wait.name}", wait, {"token": wait.token})
-    table.put("WATCHED", f"{wait.cluster}#{wait.team}", Watched(cluster=wait.cluster, team=wait.team))
+    table.put("WATCHED", f"{wait.cluster}#{wait.team}", WatchedTeam(cluster=wait.cluster, team=wait.team))
 
 
 def update(wait: Wait) -> bool:
@@ -56,12 +56,12 @@ def of_cluster(cluster: str) -> list[Wait]:
 
 def watched_clusters() -> list[str]:
     """Return the clusters that have ever had a wait."""
-    return sorted({row.cluster for row in table.query("WATCHED", "", Watched)})
+    return sorted({row.cluster for row in table.query("WATCHED", "", WatchedTeam)})
 
 
 def watched_teams(cluster: str) -> list[str]:
     """Return the teams that have ever had a wait on a cluster."""
-    return [row.team for row in table.query("WATCHED", f"{cluster}#", Watched)]
+    return [row.team for row in table.query("WATCHED", f"{cluster}#", WatchedTeam)]
 
 
 def any_of_cluster(cluster: str) -> bool:

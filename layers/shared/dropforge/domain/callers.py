@@ -1,12 +1,13 @@
 """Who asks, and whether they may: a project's members act on its runs, nobody else."""
 
 import base64
+import binascii
 import re
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from dropforge.domain.clusters import Project
-from dropforge.domain.values import Received, Value
+from dropforge.domain.values import Received, Value, explain
 from dropforge.errors import InvalidInput
 
 _SESSION = re.compile(r"^arn:([\w-]+):sts::(\d+):assumed-role/([^/]+)/.*$")
@@ -47,10 +48,18 @@ class Request(Received):
     body: str = "{}"
     in_base64: bool = Field(default=False, alias="isBase64Encoded")
 
-    def order(self) -> Order:
-        """Return what is asked, by whom. Raises ValidationError."""
-        wish = Wish.model_validate_json(base64.b64decode(self.body) if self.in_base64 else self.body)
-        return Order(caller=self.context.authorizer.iam.user_arn, run=wish.run, reason=wish.reason)
+
+def read_order(event: object) -> Order:
+    """Return what a request to a function URL asks, and by whom. Raises InvalidInput (BadOrder) for what cannot be read."""
+    try:
+        request = Request.model_validate(event)
+        body = base64.b64decode(request.body, validate=True) if request.in_base64 else request.body
+        wish = Wish.model_validate_json(body)
+    except ValidationError as error:
+        raise InvalidInput("BadOrder", explain(error)) from error
+    except binascii.Error as error:
+        raise InvalidInput("BadOrder", f"The body is not Base64: {error}.") from error
+    return Order(caller=request.context.authorizer.iam.user_arn, run=wish.run, reason=wish.reason)
 
 
 def principal(arn: str) -> str:

@@ -1,0 +1,286 @@
+"""The catalogue of failures: every code, the error it is raised as, what happened, whose move it is, what to do next.
+
+One table feeds the errors, the tests and docs/errors.md, so that no page can describe a failure that does not exist.
+"""
+
+from typing import Literal, NamedTuple
+
+Whose = Literal["you", "your team", "the platform team", "time", "Dropforge"]
+
+
+class Entry(NamedTuple):
+    """One line of the catalogue: the error it is raised as, what happened, whose move it is, what to do."""
+
+    error: str
+    what: str
+    whose: Whose
+    next: str
+
+
+CATALOGUE: dict[str, Entry] = {
+    "WrongKeyLayout": Entry(
+        "InvalidInput",
+        "The object does not lie where a dataset can lie.",
+        "you",
+        "Upload to datasets/<project>/<dataset>/train.jsonl (or .jsonl.gz); names are lower-case letters, digits and dashes.",
+    ),
+    "BadInput": Entry(
+        "InvalidInput",
+        "The execution's input cannot be read.",
+        "you",
+        "Correct the named key; docs/journey.md, section Starting by hand, shows the whole input.",
+    ),
+    "EmptyFile": Entry(
+        "InvalidInput", "The file is empty.", "you", "Check the export that wrote it, then upload it again."
+    ),
+    "UploadGone": Entry(
+        "NotFound",
+        "The uploaded version is no longer in the bucket.",
+        "you",
+        "Upload the file again; do not delete versions while a run reads them.",
+    ),
+    "BadManifest": Entry(
+        "InvalidInput", "manifest.json cannot be read.", "you", "Write it as docs/journey.md shows and upload it last."
+    ),
+    "ManifestMismatch": Entry(
+        "InvalidInput",
+        "manifest.json and the files beside it disagree.",
+        "you",
+        "Upload the named file again, or correct the manifest, then upload manifest.json last.",
+    ),
+    "RoleUnknown": Entry(
+        "InvalidInput",
+        "It cannot be told whether a file is for training or for validation.",
+        "you",
+        'Start its name with `train` or `validation`, or give its line in manifest.json a "role", then upload manifest.json again.',
+    ),
+    "NoTrainFile": Entry(
+        "InvalidInput",
+        "The upload has nothing to train on.",
+        "you",
+        "Add a file whose name starts with `train`, then upload manifest.json again.",
+    ),
+    "ListingChanged": Entry(
+        "InvalidInput",
+        "What Dropforge wrote about the upload is not what lies there now.",
+        "the platform team",
+        "Find out who writes below .dropforge/ in the datasets bucket (its access log), then drop again.",
+    ),
+    "RangesUnread": Entry(
+        "States.ExceedToleratedFailureThreshold",
+        "A part of the upload could not be read.",
+        "Dropforge",
+        "Read the error of the failed part in the execution's map run, then drop again.",
+    ),
+    "DatasetRejected": Entry(
+        "InvalidInput",
+        "The dataset has rows that no training could use.",
+        "you",
+        "Mend the lines in report.json (written beside the upload), then upload the file again.",
+    ),
+    "DatasetTooLarge": Entry(
+        "InvalidInput",
+        "The dataset is larger than can be checked.",
+        "you",
+        "Split a large .gz file into smaller ones, or upload it unpacked; divide more than 1 TB or 100,000 files over several datasets.",
+    ),
+    "BadRunRequest": Entry(
+        "InvalidInput", "The run request is not valid.", "you", "Correct the named key; docs/journey.md lists them all."
+    ),
+    "UnknownRecipe": Entry(
+        "InvalidInput", "There is no such recipe.", "you", "Use one of the recipes that the evidence lists."
+    ),
+    "WrongKind": Entry(
+        "InvalidInput",
+        "The recipe trains on another kind of rows than this dataset has.",
+        "you",
+        "Choose a recipe for this kind, or convert the rows.",
+    ),
+    "RowsTooLong": Entry(
+        "InvalidInput",
+        "A row is longer than the recipe can read.",
+        "you",
+        "Shorten, split or drop the row that the cause names (and longer ones), or choose a recipe that reads longer rows.",
+    ),
+    "TooFewRows": Entry(
+        "InvalidInput",
+        "The dataset has fewer rows to train on than one training step takes.",
+        "you",
+        "Add rows, or lower parameters.batch_size or compute.nodes.",
+    ),
+    "InstanceTypeNotAllowed": Entry(
+        "InvalidInput",
+        "The recipe does not run on this instance type.",
+        "you",
+        "Use one of the instance types that the evidence lists.",
+    ),
+    "PriceUnknown": Entry(
+        "InvalidInput",
+        "This instance type has no price in the table, so the budget cannot be checked.",
+        "the platform team",
+        "Add its price to dropforge/domain/prices.py, or use a priced instance type.",
+    ),
+    "BudgetTooSmall": Entry(
+        "QuotaExceeded",
+        "The run could cost more than its budget.",
+        "your team",
+        "Raise budget.max_usd, or lower nodes, epochs or steps.",
+    ),
+    "ProjectNotOnboarded": Entry(
+        "NotFound",
+        "The project is not known to Dropforge.",
+        "the platform team",
+        "Ask your platform team to onboard the project (docs/operations.md, section Projects).",
+    ),
+    "ClusterUnknown": Entry(
+        "NotFound",
+        "The project's cluster has no record.",
+        "the platform team",
+        "Write the cluster's parameter as docs/operations.md, section Clusters, shows.",
+    ),
+    "ImageUnknown": Entry(
+        "NotFound",
+        "The recipe's image has never been recorded.",
+        "the platform team",
+        "Build the image and record its digest (docs/operations.md, section Images).",
+    ),
+    "RunNotFound": Entry(
+        "NotFound",
+        "No such run or upload.",
+        "you",
+        "Use the name that `dropforge drop` printed, or the run id that `dropforge status` shows.",
+    ),
+    "NotAMember": Entry(
+        "InvalidInput",
+        "You may not act on this project's runs.",
+        "the platform team",
+        "Ask your platform team to add your role to the project's members (docs/operations.md, section Projects).",
+    ),
+    "BadOrder": Entry(
+        "InvalidInput",
+        "The request cannot be read, or does not say who sent it.",
+        "you",
+        "Use `dropforge cancel` or `dropforge retry`; they sign the request as the function's URL wants it.",
+    ),
+    "DatasetUnknown": Entry(
+        "NotFound",
+        "The dataset to train on again has no accepted upload.",
+        "the platform team",
+        "Correct the parameter RetrainDataset (project/dataset), or drop the dataset once.",
+    ),
+    "RunStillRuns": Entry(
+        "Conflict",
+        "Only a run that has failed or was cancelled can be tried again.",
+        "you",
+        "Wait for its end, or cancel it first.",
+    ),
+    "StillEnding": Entry(
+        "NotReady",
+        "The attempt before is still being torn down.",
+        "time",
+        "Nothing: it is tried again. If it lasts, the cluster does not answer; see docs/operations.md, section Sweep.",
+    ),
+    "RunCancelled": Entry(
+        "States.Aborted",
+        "Somebody cancelled the run.",
+        "you",
+        "Use `dropforge retry` when you want the model after all; it goes on from the newest good checkpoint.",
+    ),
+    "ExecutionGone": Entry(
+        "Unexpected",
+        "The run's execution does not exist any more.",
+        "Dropforge",
+        "Use `dropforge retry`; the ledger had a run that Step Functions does not know.",
+    ),
+    "JobStuck": Entry(
+        "WorkloadFailed",
+        "A job of the run has stopped making steps.",
+        "you",
+        "Read the last log lines for what it waits for, then use `dropforge retry`; it goes on from the newest good checkpoint.",
+    ),
+    "IdentityCollision": Entry(
+        "Conflict",
+        "Two different runs have the same short id.",
+        "you",
+        "Add a `repeat` label to the run request to give this run another identity.",
+    ),
+    "RunOver": Entry(
+        "Conflict",
+        "The run has ended, or is being cancelled; what was still under way for it was undone.",
+        "you",
+        "Nothing; use `dropforge retry` when you want the model after all.",
+    ),
+    "FileSystemBusy": Entry(
+        "NotReady",
+        "The file system is already running another data repository task.",
+        "time",
+        "Nothing: it is tried again; FSx for Lustre runs one such task at a time.",
+    ),
+    "FileSystemTaskFailed": Entry(
+        "WorkloadFailed",
+        "FSx for Lustre could not move the files.",
+        "the platform team",
+        "Read the task's message in the evidence; check the data repository association and the bucket.",
+    ),
+    "JobFailed": Entry(
+        "WorkloadFailed",
+        "A job of the run failed.",
+        "you",
+        "Read the cause and the last log lines, mend the data or the parameters, then drop again.",
+    ),
+    "JobDeadlineExceeded": Entry(
+        "WorkloadFailed",
+        "A job ran longer than its deadline.",
+        "you",
+        "Train fewer steps, or choose a larger instance type.",
+    ),
+    "JobVanished": Entry(
+        "WorkloadFailed",
+        "A job of the run was deleted while the run waited for it.",
+        "your team",
+        "Find out who deleted it (the cluster's audit log), then drop again.",
+    ),
+    "CheckpointRejected": Entry(
+        "WorkloadFailed",
+        "The checkpoint in S3 is not whole.",
+        "Dropforge",
+        "Read which file or tensor is wrong in the evidence; the files on FSx are kept.",
+    ),
+    "JobsNotGone": Entry(
+        "NotReady", "Jobs of a finished run still exist.", "time", "Nothing: their deletion is tried and read again."
+    ),
+    "AwsBusy": Entry("Unavailable", "AWS answered that it is busy.", "time", "Nothing: it is tried again."),
+    "ClusterUnreachable": Entry(
+        "Unavailable",
+        "The cluster's API did not answer.",
+        "time",
+        "Nothing at first; if it lasts, the platform team checks the cluster's endpoint and network.",
+    ),
+    "ClusterRefused": Entry(
+        "InvalidInput",
+        "The cluster refused the request.",
+        "the platform team",
+        "Read the API server's message in the evidence; check the team's namespace, queue and access.",
+    ),
+    "ObjectHeld": Entry(
+        "Conflict",
+        "Another controller manages the same fields of the object on the cluster.",
+        "the platform team",
+        "Read which manager holds which field in the cause, and take it off that object.",
+    ),
+    "ExecutionTimedOut": Entry(
+        "States.Timeout",
+        "The run waited longer than it may.",
+        "your team",
+        "See with `dropforge status` which stage waited; raise the quota or shorten the run, then drop again.",
+    ),
+    "ExecutionAborted": Entry(
+        "States.Aborted", "Somebody stopped the execution.", "you", "Drop again when you want the model after all."
+    ),
+    "Unexpected": Entry(
+        "Unexpected",
+        "Dropforge failed in a way nobody foresaw.",
+        "Dropforge",
+        "Open an issue with the evidence; dropping the same content again is safe.",
+    ),
+}
