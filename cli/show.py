@@ -10,8 +10,20 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-MARKS = {"waiting": ("·", "dim"), "running": ("▶", "cyan"), "succeeded": ("✓", "green"), "failed": ("✗", "red")}
-PLAIN = {"waiting": ".", "running": ">", "succeeded": "+", "failed": "x"}  # where the terminal knows no more than ASCII
+MARKS = {
+    "waiting": ("·", "dim"),
+    "running": ("▶", "cyan"),
+    "succeeded": ("✓", "green"),
+    "failed": ("✗", "red"),
+    "skipped": ("-", "dim"),
+}
+PLAIN = {
+    "waiting": ".",
+    "running": ">",
+    "succeeded": "+",
+    "failed": "x",
+    "skipped": "-",
+}  # where the terminal knows no more than ASCII
 BARS = "▁▂▃▄▅▆▇█"
 OVER = ("SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED")
 

@@ -12,6 +12,12 @@ def handler(to_admit: ToAdmit) -> Admission:
     admission = admissions.claim(to_admit.plan, to_admit.dataset, to_admit.execution)
     run = admission.run
     if not admission.joined:
-        admitted = RunAdmitted(project=run.project, run_id=run.id, attempt=run.attempt, execution=to_admit.execution)
+        admitted = RunAdmitted(
+            project=run.project,
+            run_id=run.id,
+            attempt=run.attempt,
+            execution=to_admit.execution,
+            checkpoint_uri=admission.checkpoint.uri if admission.checkpoint else None,
+        )
         timeline.tell_of_run(run.id, admitted)
     return admission

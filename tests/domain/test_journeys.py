@@ -46,6 +46,12 @@ def test_the_stage_that_runs_when_the_execution_fails_is_the_one_that_failed() -
     assert (stages[1].started, stages[1].ended) == (2, 5)
 
 
+def test_the_stages_between_two_that_were_entered_were_skipped() -> None:
+    entered = [moment("entered", name, at) for at, name in enumerate(("AdmitRun", "RegisterModel"))]
+    told = {stage.name: stage.status for stage in lay_out(entered)}
+    assert (told["RunSteps"], told["VerifyCheckpoint"], told["RegisterModel"]) == ("skipped", "skipped", "running")
+
+
 def test_states_that_are_not_stages_are_left_out() -> None:
     stages = lay_out(
         [moment("entered", "IsJoined", 1), moment("exited", "IsJoined", 1), moment("entered", "SubmitJob", 2)]

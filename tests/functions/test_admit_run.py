@@ -3,15 +3,17 @@
 from collections.abc import Callable
 
 import pytest
-from dropforge.adapters import ledger
+from dropforge.adapters import aws, ledger
 from dropforge.domain.datasets import Dataset
-from dropforge.domain.plans import Plan
+from dropforge.domain.plans import Plan, model_folder
 from dropforge.domain.runs import Run, Status
 from dropforge.errors import Conflict, NotReady
 
 from tests.builders import arrival, dataset, planned, upload
 from tests.contracts.repository import Document
-from tests.functions.conftest import Call
+from tests.domain.test_checkpoints import ADAPTER, Folder, adapter
+from tests.functions.conftest import MODELS, Call
+from tests.functions.promoted import promote, to_verify
 
 PLAN = planned()
 SECOND_UPLOAD = dataset(drop=upload(version_id="v2"))
@@ -66,7 +68,7 @@ def test_another_execution_joins_the_run_that_runs(call: Call, announced: Announ
     announced()
     second = call("admit_run", to_admit("e-2", SECOND_UPLOAD))
     found = ledger.arrival(SECOND_UPLOAD.upload)
-    assert second == {"run": first["run"], "joined": True}
+    assert second == {"run": first["run"], "joined": True, "checkpoint": None}
     assert found is not None
     assert (found.status, found.run_id) == ("joined", PLAN.run_id)
     assert (held().execution, announced()) == ("e-1", [])
@@ -104,6 +106,37 @@ def test_a_late_ending_of_an_earlier_attempt_changes_nothing(call: Call) -> None
     call("admit_run", to_admit("e-2", SECOND_UPLOAD))
     assert not ledger.end(first.model_copy(update={"status": "succeeded"}))
     assert (held().attempt, held().status) == (2, "running")
+
+
+def verified_then_failed(call: Call) -> Folder:
+    """A first attempt that came as far as a verified checkpoint."""
+    call("admit_run", to_admit("e-1"))
+    folder = promote(adapter(), held())
+    call("verify_checkpoint", to_verify(held(), folder.digest))
+    end("failed")
+    return folder
+
+
+def test_the_next_attempt_finds_what_an_earlier_one_has_brought_to_s3(call: Call, announced: Announced) -> None:
+    folder = verified_then_failed(call)
+    announced()
+    again = call("admit_run", to_admit("e-2", SECOND_UPLOAD))
+    ((_, detail),) = announced()
+    uri = f"s3://{MODELS}/{model_folder(held().project, held().id, 1)}/"
+    assert (again["run"]["attempt"], again["checkpoint"]["digest"]) == (2, folder.digest)
+    assert (again["checkpoint"]["uri"], detail["checkpoint_uri"]) == (uri, uri)
+
+
+@pytest.mark.parametrize("damage", ["gone", "another", "all gone"])
+def test_what_is_not_whole_any_more_is_made_anew(call: Call, damage: str) -> None:
+    folder = verified_then_failed(call)
+    prefix = model_folder(held().project, held().id, 1) + "/"
+    if damage == "another":
+        folder.files["adapter_model.safetensors"] = folder.files["adapter_model.safetensors"][:-4] + b"\1\1\1\1"
+        promote(folder, held())
+    for path in {"gone": [ADAPTER], "another": [], "all gone": [*folder.files]}[damage]:
+        aws.s3().delete_object(Bucket=MODELS, Key=prefix + path)
+    assert call("admit_run", to_admit("e-2", SECOND_UPLOAD))["checkpoint"] is None
 
 
 def test_another_run_with_the_same_short_id_is_a_conflict(call: Call) -> None:

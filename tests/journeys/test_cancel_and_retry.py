@@ -87,6 +87,27 @@ def test_a_cancelled_run_says_who_wanted_it_and_why_and_its_retry_makes_the_mode
     assert journeys.journey(execution)["arrival"]["status"] == "succeeded"
 
 
+def test_a_retry_registers_what_is_trained_already_and_runs_no_job(journeys: Journeys) -> None:
+    upload = journeys.drop_with_request("almost", rows("almost"), QUICK)
+    execution = journeys.execution_of(upload)
+    journeys.cloud.aws.fail_request("dropforge-dev-register-model", "sagemaker", "CreateModelPackage", times=60)
+    assert journeys.finish(execution)["status"] == "FAILED"
+    journeys.cloud.aws.reset_faults()
+    nothing_left(journeys, "almost")
+    run = journeys.run_of(execution)
+    status, retried = journeys.act("retry-run", run["id"])
+    assert status == 200
+    assert journeys.finish(retried["execution"])["status"] == "SUCCEEDED"
+    journey = journeys.journey(run["id"])
+    stages = {stage["name"]: stage["status"] for stage in journey["stages"]}
+    assert (stages["RunSteps"], stages["VerifyCheckpoint"], stages["RegisterModel"]) == (
+        "skipped", "skipped", "succeeded"
+    )  # fmt: skip
+    started = [entry for entry in journey["timeline"] if entry["what"] == "RunStarted"]
+    assert {entry["attempt"] for entry in started} == {1}
+    assert journeys.packages("almost") == [journey["run"]["model_arn"]]
+
+
 def test_the_timeline_says_what_happened_in_order_and_who_did_it(journeys: Journeys) -> None:
     execution = journeys.execution_of(journeys.drop_with_request("told", rows("told"), QUICK))
     assert journeys.finish(execution)["status"] == "SUCCEEDED"

@@ -1,6 +1,6 @@
 """Who carries out a run: the claim of an attempt with its lease, in one transaction."""
 
-from dropforge.adapters import arrivals, clock, holding, ledger
+from dropforge.adapters import arrivals, checkpoints, clock, holding, ledger
 from dropforge.domain.datasets import Dataset
 from dropforge.domain.plans import QUEUE_CEILING_HOURS, Plan
 from dropforge.domain.runs import Admission, Lease, Run, decide
@@ -21,7 +21,8 @@ def claim(plan: Plan, dataset: Dataset, execution: str) -> Admission:
     run = existing if existing is not None and decision != "retry" else _claim(wanted, existing)
     joined = decision == "join"
     arrivals.advance(dataset.upload, execution, "joined" if joined else "running", run.id)
-    return Admission(run=run, joined=joined)
+    checkpoint = None if joined else checkpoints.verify_again(run)
+    return Admission(run=run, joined=joined, checkpoint=checkpoint)
 
 
 def _claim(run: Run, before: Run | None) -> Run:

@@ -1,10 +1,11 @@
 """Promoted checkpoints in the models bucket, read by ranges."""
 
-from dropforge.adapters import settings, storage
-from dropforge.domain.checkpoints import Checkpoint, verify
+from dropforge.adapters import ledger, settings, storage
+from dropforge.domain.checkpoints import Checkpoint, Verified, verify
 from dropforge.domain.jobs import JobResult
 from dropforge.domain.plans import model_folder
 from dropforge.domain.runs import Run
+from dropforge.errors import WorkloadFailed
 
 
 def verify_promoted(run: Run, jobs: tuple[JobResult, ...]) -> Checkpoint:
@@ -12,14 +13,31 @@ def verify_promoted(run: Run, jobs: tuple[JobResult, ...]) -> Checkpoint:
 
     The digest that the verify job reported from FSx must be the one that arrived in S3.
     """
+    checkpoint = _verify(run, run.attempt, _reported_digest(jobs))
+    ledger.record_verified(run.id, Verified(attempt=run.attempt, checkpoint=checkpoint))
+    return checkpoint
+
+
+def verify_again(run: Run) -> Checkpoint | None:
+    """Open what an earlier attempt of a run has promoted. None when nothing was, or when it is not whole any more: then it must be made anew."""
+    verified = ledger.verified(run.id)
+    if verified is None:
+        return None
+    try:
+        return _verify(run, verified.attempt, verified.checkpoint.digest)
+    except WorkloadFailed:
+        return None
+
+
+def _verify(run: Run, attempt: int, digest: str | None) -> Checkpoint:
     bucket = settings.models_bucket()
-    prefix = model_folder(run.project, run.id, run.attempt) + "/"
+    prefix = model_folder(run.project, run.id, attempt) + "/"
     sizes = storage.sizes(bucket, prefix)
 
     def read(path: str, offset: int, length: int) -> bytes:
         return storage.read_range(bucket, prefix + path, offset, length)
 
-    return verify(f"s3://{bucket}/{prefix}", sizes, read, _reported_digest(jobs))
+    return verify(f"s3://{bucket}/{prefix}", sizes, read, digest)
 
 
 def _reported_digest(jobs: tuple[JobResult, ...]) -> str | None:

@@ -4,6 +4,7 @@ UPLOAD#<upload id>   UPLOAD              what became of an upload
 DATASET#<id>         DATASET             an immutable dataset version
 LATEST#<project>     <dataset>           the newest believed upload of a dataset
 RUN#<run id>         RUN                 the run with its newest attempt
+RUN#<run id>         VERIFIED            the newest checkpoint of its that was found whole in S3
 IDENTITY#<digest>    IDENTITY            the run id of an identity: whoever is first names it
 EXECUTION#<name>     EXECUTION           which run an execution holds, written with its claim
 UPLOAD#, RUN#        ENTRY#<key>         the timeline
@@ -17,6 +18,7 @@ from collections.abc import Iterator
 
 from dropforge.adapters import table
 from dropforge.adapters.table import ABSENT, Change, Condition
+from dropforge.domain.checkpoints import Verified
 from dropforge.domain.datasets import Dataset
 from dropforge.domain.runs import OPEN, OVER, Arrival, Cancellation, Lease, Run
 from dropforge.domain.timeline import Entry
@@ -111,6 +113,17 @@ def latest(project: str, dataset: str) -> Arrival | None:
 def run(run_id: str) -> Run | None:
     """Return a run with its newest attempt."""
     return table.get(f"RUN#{run_id}", "RUN", Run)
+
+
+def record_verified(run_id: str, verified: Verified) -> None:
+    """Record an attempt's checkpoint as whole, unless a later attempt's is."""
+    when = Condition("attribute_not_exists(pk) OR attempt <= :attempt", {"attempt": verified.attempt})
+    table.put(f"RUN#{run_id}", "VERIFIED", verified, {"attempt": verified.attempt}, when)
+
+
+def verified(run_id: str) -> Verified | None:
+    """Return the newest checkpoint of a run that was found whole."""
+    return table.get(f"RUN#{run_id}", "VERIFIED", Verified)
 
 
 def run_id_of(identity: str, wanted: str) -> str:

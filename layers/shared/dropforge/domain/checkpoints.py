@@ -51,6 +51,13 @@ class Checkpoint(Value):
     loss_after: float | None = None
 
 
+class Verified(Value):
+    """What an attempt of a run has brought to S3, and was found whole there."""
+
+    attempt: int
+    checkpoint: Checkpoint
+
+
 class ListedFile(Received):
     """One line of a checkpoint's manifest."""
 

@@ -42,11 +42,12 @@ class RunPlanned(Announcement):
 
 
 class RunAdmitted(Announcement):
-    """An execution holds the run's attempt."""
+    """An execution holds the run's attempt. With `checkpoint_uri` nothing is trained: an earlier attempt's checkpoint is registered."""
 
     run_id: str
     attempt: int
     execution: str
+    checkpoint_uri: str | None = None
 
 
 class RunQueued(Announcement):

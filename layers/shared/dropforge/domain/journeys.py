@@ -23,10 +23,10 @@ OPTIONAL = ("CheckRanges",)  # passed by for most drops, so shown only once it w
 
 
 class Stage(Value):
-    """One state of the journey. Times are seconds since 1970."""
+    """One state of the journey. Times are seconds since 1970. A state that the journey has gone past without entering it was skipped."""
 
     name: str
-    status: Literal["waiting", "running", "succeeded", "failed"]
+    status: Literal["waiting", "running", "succeeded", "failed", "skipped"]
     started: float | None = None
     ended: float | None = None
 
@@ -67,7 +67,14 @@ def lay_out(moments: list[Moment]) -> tuple[Stage, ...]:
         else:
             failed_at = moment.at
     shown = [name for name in STAGES if name in entered or name not in OPTIONAL]
-    return tuple(_stage(name, entered.get(name), exited.get(name), failed_at) for name in shown)
+    last = max((place for place, name in enumerate(shown) if name in entered), default=-1)
+    skipped = [name for name in shown[: last + 1] if name not in entered]
+    return tuple(
+        Stage(name=name, status="skipped")
+        if name in skipped
+        else _stage(name, entered.get(name), exited.get(name), failed_at)
+        for name in shown
+    )
 
 
 def _stage(name: str, started: float | None, ended: float | None, failed_at: float | None) -> Stage:

@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from dropforge.domain.checkpoints import Checkpoint
 from dropforge.domain.clusters import WaitKind
 from dropforge.domain.failures import Failure, failure
 from dropforge.domain.recipes import Stuck
@@ -56,10 +57,14 @@ class Run(Value):
 
 
 class Admission(Value):
-    """The answer of AdmitRun: this execution's attempt, or the run that it joins."""
+    """The answer of AdmitRun: this execution's attempt, or the run that it joins.
+
+    `checkpoint` is what an earlier attempt has brought to S3 and is whole there: then there is nothing left to train.
+    """
 
     run: Run
     joined: bool
+    checkpoint: Checkpoint | None = None
 
 
 class Lease(Value):
