@@ -52,7 +52,7 @@ check: $(VENV)/ready $(SAM) node_modules/ready ## Lint, types, import rules, tem
 test: $(VENV)/ready ## Run every test
 	$(BIN)/pytest
 
-walk: $(VENV)/ready ## Fail every request of a run, before and after its effect (ten minutes or more)
+walk: $(VENV)/ready ## Spoil every request of a run, before and after its effect (25 minutes)
 	$(BIN)/pytest -m walk tests/journeys
 
 test-hf: $(VENV)/ready ## Load our artefacts in transformers and peft (an environment of its own, minutes to install)

@@ -1,8 +1,9 @@
-"""Every request of a clean run, to AWS and to the cluster, fails once before and once after its effect: each run still ends in one model or cleanly.
+"""Every request of a clean run is spoilt, before and after its effect: each run still ends in one model or cleanly.
 
-A clean run is recorded. Then each run has one of every function's requests spoilt, as many times in a row as the SDK tries, so that the
-function itself fails and what retries it has to cope; run after run, until every recorded request had its turn. Watcher and sweep, which ask
-the same again and again, have several of theirs spoilt in one run.
+A clean run is recorded. Then each run has one of every function's requests spoilt: either it fails, as many times in a row as the SDK tries,
+so that the function itself fails and what retries it has to cope; or the function's process is killed in the middle of it. Run after run, until
+every recorded request had its turn. Watcher and sweep, which ask the same again and again, have several of theirs spoilt in one run. Requests to
+the cluster fail and kill nobody.
 """
 
 import sys
@@ -22,6 +23,7 @@ SHORT = {"recipe": "cpu-lora", "parameters": {"steps": 1, "base_steps": 5, "chec
 SDK_ATTEMPTS = 4
 AT_ONCE = {"dropforge-dev-watch-jobs": 6, "dropforge-dev-sweep": 3}  # of other functions one request in a run
 When = Literal["before", "after"]
+Spoiling = tuple[Literal["fails", "dies"], When]
 
 
 class Spoilt(NamedTuple):
@@ -66,15 +68,19 @@ def waves(found: dict[str, list[Spoilt]]) -> Iterator[list[Spoilt]]:
         yield [queue.popleft() for by, queue in left.items() for _ in range(AT_ONCE.get(by, 1)) if queue]
 
 
-def spoil(journeys: Journeys, spoilt: list[Spoilt], when: When) -> None:
+def spoil(journeys: Journeys, spoilt: list[Spoilt], how: Spoiling) -> None:
+    outcome, when = how
     journeys.cloud.aws.record()
     journeys.cloud.cluster.record()
     for one in spoilt:
-        if isinstance(one.request, Request):
-            kind = (one.request.function, one.request.service, one.request.operation, one.request.occurrence)
-            journeys.cloud.aws.fail_request(*kind, when=when, times=SDK_ATTEMPTS)
-        else:
+        if not isinstance(one.request, Request):
             journeys.cloud.cluster.fail_request(*one.request, when=when)
+            continue
+        kind = (one.request.function, one.request.service, one.request.operation, one.request.occurrence)
+        if outcome == "dies":
+            journeys.cloud.aws.kill_function(*kind, when=when)
+        else:
+            journeys.cloud.aws.fail_request(*kind, when=when, times=SDK_ATTEMPTS)
 
 
 def came(journeys: Journeys, spoilt: list[Spoilt]) -> list[Spoilt]:
@@ -95,14 +101,14 @@ def unfinished(journeys: Journeys, name: str) -> list[str]:
     return [job.metadata.name for job in found if not (job.status.succeeded or job.status.failed)]
 
 
-def run_with(journeys: Journeys, name: str, spoilt: list[Spoilt], when: When) -> Ended:
+def run_with(journeys: Journeys, name: str, spoilt: list[Spoilt], how: Spoiling) -> Ended:
     """Drop a dataset while requests are spoilt, and say how it ended; whatever did not end as it must fails the test."""
-    spoil(journeys, spoilt, when)
+    spoil(journeys, spoilt, how)
     execution = drop(journeys, name)
     try:
         status = journeys.finish(execution, 120)["status"]
     except AssertionError as error:
-        raise AssertionError(f"{execution} does not end; spoilt {when}: {spoilt}") from error
+        raise AssertionError(f"{execution} does not end; {how}: {spoilt}") from error
     met = came(journeys, spoilt)
     journeys.cloud.aws.reset_faults()
     journeys.cloud.cluster.accept()
@@ -113,26 +119,33 @@ def run_with(journeys: Journeys, name: str, spoilt: list[Spoilt], when: When) ->
         assert journeys.finish(journeys.retry(execution))["status"] == "SUCCEEDED"
     settle(journeys, name)
     run = journeys.run_of(execution) if status == "SUCCEEDED" else journeys.journey(execution)["run"]
-    assert (run["status"], usable(journeys, name)) == ("succeeded", [run["model_arn"]]), (spoilt, when)
+    assert (run["status"], usable(journeys, name)) == ("succeeded", [run["model_arn"]]), (spoilt, how)
     return Ended("model" if status == "SUCCEEDED" else "clean failure", met)
 
 
+@pytest.fixture(scope="module")
+def clean(journeys: Journeys) -> dict[str, list[Spoilt]]:
+    return recorded(journeys)
+
+
 @pytest.mark.walk
-def test_no_request_that_fails_makes_two_models_or_leaves_anything_behind(
-    journeys: Journeys, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    "how", [("fails", "before"), ("fails", "after"), ("dies", "before"), ("dies", "after")], ids=" ".join
+)
+def test_no_spoilt_request_makes_two_models_or_leaves_anything_behind(
+    journeys: Journeys, clean: dict[str, list[Spoilt]], capsys: pytest.CaptureFixture[str], how: Spoiling
 ) -> None:
-    found = recorded(journeys)
+    outcome, when = how
+    walked = {by: requests for by, requests in clean.items() if outcome == "fails" or by != "cluster"}
     outcomes: Counter[str] = Counter()
-    for when in ("before", "after"):
-        never: list[Spoilt] = []
-        for number, spoilt in enumerate(waves(found)):
-            ended = run_with(journeys, f"walk-{when}-{number}", spoilt, when)
-            outcomes[ended.outcome] += 1
-            never += [one for one in spoilt if one not in ended.came]
-        missed = [one for one in never if one.by not in AT_ONCE and one.by != "cluster"]
-        total = sum(len(requests) for requests in found.values())
-        counted = f"n = {total} requests, {total - len(never)} of them came and failed, {dict(outcomes)}"
-        with capsys.disabled():
-            sys.stdout.write(f"\nfault walk, {when} the effect: {counted}\n")
-        assert missed == []
-        assert len(never) <= total // 4  # how often the watcher looks depends on the machine
+    never: list[Spoilt] = []
+    for number, spoilt in enumerate(waves(walked)):
+        ended = run_with(journeys, f"{outcome}-{when}-{number}", spoilt, how)
+        outcomes[ended.outcome] += 1
+        never += [one for one in spoilt if one not in ended.came]
+    total = sum(len(requests) for requests in walked.values())
+    counted = f"n = {total} requests, {total - len(never)} of them came and were spoilt, {dict(outcomes)}"
+    with capsys.disabled():
+        sys.stdout.write(f"\nfault walk, {outcome} {when} the effect: {counted}\n")
+    assert [one for one in never if one.by not in AT_ONCE and one.by != "cluster"] == []
+    assert len(never) <= total // 4  # how often the watcher looks depends on the machine
