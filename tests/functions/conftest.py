@@ -15,7 +15,9 @@ from dropforge.adapters import aws, settings
 from dropforge.domain.uploads import Upload
 from moto import mock_aws
 
+from tests import builders
 from tests.contracts.repository import Document, handler_module, resources
+from tests.functions import wires
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -132,6 +134,22 @@ def call() -> Call:
         return parsed
 
     return invoke
+
+
+@pytest.fixture
+def others(call: Call) -> Iterator[wires.Functions]:
+    """The functions that the one under test asks or tells."""
+    with wires.functions(call) as found:
+        yield found
+
+
+@pytest.fixture
+def members() -> str:
+    """The project of the tests, and the one who may act on its runs."""
+    member = f"arn:aws:iam::{ACCOUNT}:user/ada"
+    spec = builders.PROJECT.model_copy(update={"members": (member,)}).model_dump_json()
+    aws.ssm().put_parameter(Name="/dropforge/test/projects/zoo/spec", Value=spec, Type="String")
+    return member
 
 
 @pytest.fixture

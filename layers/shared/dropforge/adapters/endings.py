@@ -67,7 +67,7 @@ def _arrival(text: str, execution: str) -> Arrival | None:
     try:
         return ledger.arrival(Drop.model_validate_json(text).upload)
     except ValidationError:
-        return next((arrival for arrival in ledger.open_arrivals() if arrival.execution == execution), None)
+        return ledger.open_arrival_of(execution)
 
 
 def _failure(status: str, error: str, cause: str) -> Failure:

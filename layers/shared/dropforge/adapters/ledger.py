@@ -84,6 +84,11 @@ def open_arrivals() -> Iterator[Arrival]:
     return table.query("OPEN", "UPLOAD#", Arrival)
 
 
+def open_arrival_of(execution: str) -> Arrival | None:
+    """Return the open upload that an execution of any name works on."""
+    return next((arrival for arrival in open_arrivals() if arrival.execution == execution), None)
+
+
 def arrival(upload: Upload) -> Arrival | None:
     """Return what became of an upload."""
     return arrival_by_id(upload.id)

@@ -23,7 +23,7 @@ def find(reference: str) -> Meant:
     if run is not None:
         return Meant(run, ledger.arrival(run.upload))
     match = _UPLOAD.match(reference)
-    arrival = ledger.arrival_by_id(match[1]) if match else None
+    arrival = (ledger.arrival_by_id(match[1]) if match else None) or ledger.open_arrival_of(reference)
     return Meant(ledger.run(arrival.run_id) if arrival is not None and arrival.run_id else None, arrival)
 
 

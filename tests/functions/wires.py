@@ -1,0 +1,109 @@
+"""The other ends of wires that moto does not answer as we need: functions that ask each other, services that refuse, a cluster.
+
+Answers are given where botocore would send the request, so serialisation, retries and errors of the clients are what runs.
+"""
+
+import base64
+import io
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from dropforge.adapters import aws
+from urllib3 import HTTPResponse
+
+from localcloud.kubernetes import LocalCluster
+from tests.contracts.repository import Document
+
+Answer = Callable[[AWSPreparedRequest], AWSResponse | None]
+
+
+def reply(request: AWSPreparedRequest, document: Document, status: int = 200, **headers: str) -> AWSResponse:
+    """An HTTP answer with a JSON body."""
+    body = io.BytesIO(json.dumps(document).encode())
+    raw = HTTPResponse(body=body, status=status, headers=headers, preload_content=False)
+    return AWSResponse(request.url, status, raw.headers, raw)
+
+
+@contextmanager
+def answering(client: Any, operation: str, answer: Answer) -> Iterator[None]:
+    """Let `answer` answer an operation of a client; where it gives None, moto does."""
+    name = f"before-send.{client.meta.service_model.service_id.hyphenize()}.{operation}"
+
+    def handler(request: AWSPreparedRequest, **_: object) -> AWSResponse | None:
+        found = answer(request)
+        if found is not None:
+            request.url = "https://answered.invalid/"  # moto is asked as well: it must not know the request
+        return found
+
+    client.meta.events.register_first(name, handler)
+    try:
+        yield
+    finally:
+        client.meta.events.unregister(name, handler)
+
+
+@contextmanager
+def refusing(client: Any, operation: str, code: str, times: int, status: int = 400) -> Iterator[Counter[str]]:
+    """Refuse the first `times` requests of an operation, whoever retries them; gives the counts of refused and passed ones."""
+    seen: Counter[str] = Counter()
+
+    def answer(request: AWSPreparedRequest) -> AWSResponse | None:
+        if seen["refused"] >= times:
+            seen["passed"] += 1
+            return None
+        seen["refused"] += 1
+        return reply(request, {"__type": code, "message": "not now"}, status, **{"x-amzn-ErrorType": code})
+
+    with answering(client, operation, answer):
+        yield seen
+
+
+@dataclass
+class Functions:
+    """Lambda: an invocation that waits for its answer runs at once, an event waits until it is delivered."""
+
+    call: Callable[[str, Document], Document]
+    events: list[tuple[str, Document]] = field(default_factory=list)
+
+    def answer(self, request: AWSPreparedRequest) -> AWSResponse:
+        function = request.url.split("/functions/")[1].split("/")[0].split("%3A")[-1]
+        payload = json.loads(request.body)
+        name = function.removeprefix("dropforge-test-").replace("-", "_")
+        if request.headers.get("X-Amz-Invocation-Type") in ("Event", b"Event"):
+            self.events.append((name, payload))
+            return reply(request, {}, 202)
+        try:
+            return reply(request, self.call(name, payload))
+        except Exception as error:  # noqa: BLE001  as Lambda does
+            said = {"errorType": type(error).__name__, "errorMessage": str(error)}
+            return reply(request, said, **{"X-Amz-Function-Error": "Unhandled"})
+
+    def deliver(self) -> list[Document]:
+        """Deliver every event that waits and return what the functions answered."""
+        waiting, self.events = self.events, []
+        return [self.call(name, payload) for name, payload in waiting]
+
+
+@contextmanager
+def functions(call: Callable[[str, Document], Document]) -> Iterator[Functions]:
+    """Functions that can ask each other."""
+    found = Functions(call)
+    with answering(aws.functions(), "Invoke", found.answer):
+        yield found
+
+
+@contextmanager
+def reachable(cluster: LocalCluster) -> Iterator[None]:
+    """EKS as it describes a cluster of ours."""
+    described = {
+        "name": cluster.name,
+        "endpoint": cluster.endpoint,
+        "certificateAuthority": {"data": base64.b64encode(cluster.ca_pem.encode()).decode()},
+    }
+    with answering(aws.eks(), "DescribeCluster", lambda request: reply(request, {"cluster": described})):
+        yield
