@@ -1,0 +1,117 @@
+"""DescribeRun: one journey out of the ledger and Step Functions, with a timeline that says who, why and at what price."""
+
+import pytest
+from dropforge.adapters import admissions, clock, ledger, machine, timeline
+from dropforge.domain.events import DatasetReady, RunAdmitted, RunCancelled, RunFailed, RunPlanned
+from dropforge.domain.failures import failure
+from dropforge.domain.runs import Run
+from dropforge.domain.uploads import Drop
+from dropforge.errors import NotFound
+from time_machine import travel
+
+from tests.builders import EXECUTION, arrival, dataset, job_failed, planned, upload
+from tests.functions.conftest import Call
+
+
+def running() -> Run:
+    machine.start(EXECUTION, Drop(upload=upload()))
+    ledger.bind_upload(arrival())
+    return admissions.claim(planned(), dataset(), EXECUTION).run
+
+
+def admitted(attempt: int) -> RunAdmitted:
+    return RunAdmitted(project="zoo", run_id=planned().run_id, attempt=attempt, execution=f"e-{attempt}")
+
+
+def ready() -> DatasetReady:
+    return DatasetReady(project="zoo", dataset_id="zoo/birds/1", digest="d", rows=4, report_uri="s3://b/report.json")
+
+
+def test_a_run_is_found_by_its_id_its_execution_and_its_upload(call: Call) -> None:
+    run = running()
+    found = [call("describe_run", {"reference": name}) for name in (run.id, EXECUTION, upload().id)]
+    assert [journey["run"]["id"] for journey in found] == [run.id] * 3
+    assert {journey["status"] for journey in found} == {"RUNNING"}
+
+
+def test_an_upload_is_described_before_it_is_a_run(call: Call) -> None:
+    ledger.bind_upload(arrival())
+    timeline.tell_of_upload(upload(), ready())
+    journey = call("describe_run", {"reference": upload().id})
+    assert (journey["run"], journey["status"]) == (None, "STARTING")
+    assert [entry["what"] for entry in journey["timeline"]] == ["DatasetReady"]
+
+
+def test_what_nobody_knows_is_not_found(call: Call) -> None:
+    with pytest.raises(NotFound) as raised:
+        call("describe_run", {"reference": "birds-000000000000"})
+    assert raised.value.failure.code == "RunNotFound"
+
+
+def test_a_timeline_joins_upload_and_attempts_in_the_order_of_time(call: Call) -> None:
+    run = running()
+    told = (
+        (3, lambda: timeline.tell_of_run(run.id, admitted(2))),
+        (1, lambda: timeline.tell_of_run(run.id, admitted(1))),
+        (2, lambda: timeline.tell_of_run(run.id, failed(run, 1))),
+        (0, lambda: timeline.tell_of_upload(upload(), ready())),
+    )
+    for minute, tell in told:
+        with travel(f"2026-11-26T10:0{minute}:00Z", tick=False):
+            tell()
+    entries = call("describe_run", {"reference": run.id})["timeline"]
+    assert [(entry["what"], entry["attempt"]) for entry in entries] == [
+        ("DatasetReady", None),
+        ("RunAdmitted", 1),
+        ("RunFailed", 1),
+        ("RunAdmitted", 2),
+    ]
+    assert [entry["at"] for entry in entries] == sorted(entry["at"] for entry in entries)
+
+
+def failed(run: Run, attempt: int) -> RunFailed:
+    return RunFailed(project="zoo", run_id=run.id, attempt=attempt, execution=EXECUTION, failure=job_failed())
+
+
+def test_an_entry_says_who_why_and_at_what_price(call: Call) -> None:
+    run = running()
+    timeline.tell_of_run(
+        run.id, RunPlanned(project="zoo", run_id=run.id, dataset_id="zoo/birds/1", recipe="tiny", price_usd=12.5)
+    )
+    gone = failure("RunCancelled", "ada cancelled it: wrong data")
+    cancelled = RunCancelled(project="zoo", run_id=run.id, attempt=1, execution=EXECUTION, failure=gone)
+    timeline.tell_of_run(run.id, cancelled, "arn:aws:iam::1:user/ada")
+    planned_line, cancelled_line = call("describe_run", {"reference": run.id})["timeline"]
+    assert (planned_line["actor"], planned_line["price_usd"]) == ("dropforge", 12.5)
+    assert (cancelled_line["actor"], cancelled_line["reason"]) == (
+        "arn:aws:iam::1:user/ada",
+        "RunCancelled: ada cancelled it: wrong data",
+    )
+
+
+def test_the_same_said_again_is_one_line(call: Call) -> None:
+    run = running()
+    for second in range(3):
+        with travel(f"2026-11-26T10:00:0{second}Z", tick=False):
+            timeline.tell_of_run(run.id, admitted(1))
+    (entry,) = call("describe_run", {"reference": run.id})["timeline"]
+    assert entry["at"].startswith("2026-11-26T10:00:00")
+
+
+def test_only_the_newest_lines_of_a_long_timeline_are_given(call: Call) -> None:
+    run = running()
+    for attempt in range(1, 81):
+        with travel(f"2026-11-26T10:{attempt // 60:02}:{attempt % 60:02}Z", tick=False):
+            timeline.tell_of_run(run.id, admitted(attempt))
+    entries = call("describe_run", {"reference": run.id})["timeline"]
+    assert [entry["attempt"] for entry in entries] == list(range(21, 81))
+
+
+def test_a_failure_is_that_of_the_execution_that_is_asked_for(call: Call) -> None:
+    run = running()
+    assert ledger.end(run.model_copy(update={"status": "failed", "failure": job_failed(), "ended_at": clock.stamp()}))
+    ledger.release_lease(run)
+    assert call("describe_run", {"reference": run.id})["failure"]["code"] == "JobFailed"
+    second = admissions.claim(planned(), dataset(), "birds-2").run
+    assert second.attempt == 2
+    assert call("describe_run", {"reference": run.id})["failure"] is None
