@@ -11,13 +11,13 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
-from dropforge.adapters import aws, settings
+from dropforge.adapters import aws, cluster, settings
 from dropforge.domain.uploads import Upload
 from moto import mock_aws
 
 from tests import builders
 from tests.contracts.repository import Document, handler_module, resources
-from tests.functions import wires
+from tests.functions import site, wires
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -141,6 +141,24 @@ def others(call: Call) -> Iterator[wires.Functions]:
     """The functions that the one under test asks or tells."""
     with wires.functions(call) as found:
         yield found
+
+
+@pytest.fixture(scope="package")
+def one_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[site.Site]:
+    with site.one_cluster(tmp_path_factory.mktemp("site")) as found:
+        yield found
+
+
+@pytest.fixture
+def onsite(one_site: site.Site) -> Iterator[site.Site]:
+    """A cluster that the functions under test can reach."""
+    forget_connections()
+    with site.connected(one_site) as found:
+        yield found
+
+
+def forget_connections() -> None:
+    cluster._CONNECTIONS.clear()
 
 
 @pytest.fixture

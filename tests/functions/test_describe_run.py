@@ -1,5 +1,7 @@
 """DescribeRun: one journey out of the ledger and Step Functions, with a timeline that says who, why and at what price."""
 
+from collections.abc import Callable
+
 import pytest
 from dropforge.adapters import admissions, clock, ledger, machine, timeline
 from dropforge.domain.events import DatasetReady, RunAdmitted, RunCancelled, RunFailed, RunPlanned
@@ -50,7 +52,7 @@ def test_what_nobody_knows_is_not_found(call: Call) -> None:
 
 def test_a_timeline_joins_upload_and_attempts_in_the_order_of_time(call: Call) -> None:
     run = running()
-    told = (
+    told: tuple[tuple[int, Callable[[], None]], ...] = (
         (3, lambda: timeline.tell_of_run(run.id, admitted(2))),
         (1, lambda: timeline.tell_of_run(run.id, admitted(1))),
         (2, lambda: timeline.tell_of_run(run.id, failed(run, 1))),

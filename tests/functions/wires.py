@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from dropforge.adapters import aws
@@ -22,11 +22,19 @@ from tests.contracts.repository import Document
 Answer = Callable[[AWSPreparedRequest], AWSResponse | None]
 
 
-def reply(request: AWSPreparedRequest, document: Document, status: int = 200, **headers: str) -> AWSResponse:
+def body_of(request: AWSPreparedRequest) -> Document:
+    """What a request asks for."""
+    parsed: Document = json.loads(cast("str | bytes", request.body))
+    return parsed
+
+
+def reply(
+    request: AWSPreparedRequest, document: Document, status: int = 200, headers: dict[str, str] | None = None
+) -> AWSResponse:
     """An HTTP answer with a JSON body."""
     body = io.BytesIO(json.dumps(document).encode())
-    raw = HTTPResponse(body=body, status=status, headers=headers, preload_content=False)
-    return AWSResponse(request.url, status, raw.headers, raw)
+    raw = HTTPResponse(body=body, status=status, headers=headers or {}, preload_content=False)
+    return AWSResponse(request.url, status, raw.headers, raw)  # type: ignore[arg-type]
 
 
 @contextmanager
@@ -57,7 +65,7 @@ def refusing(client: Any, operation: str, code: str, times: int, status: int = 4
             seen["passed"] += 1
             return None
         seen["refused"] += 1
-        return reply(request, {"__type": code, "message": "not now"}, status, **{"x-amzn-ErrorType": code})
+        return reply(request, {"__type": code, "message": "not now"}, status, {"x-amzn-ErrorType": code})
 
     with answering(client, operation, answer):
         yield seen
@@ -72,7 +80,7 @@ class Functions:
 
     def answer(self, request: AWSPreparedRequest) -> AWSResponse:
         function = request.url.split("/functions/")[1].split("/")[0].split("%3A")[-1]
-        payload = json.loads(request.body)
+        payload = body_of(request)
         name = function.removeprefix("dropforge-test-").replace("-", "_")
         if request.headers.get("X-Amz-Invocation-Type") in ("Event", b"Event"):
             self.events.append((name, payload))
@@ -81,7 +89,7 @@ class Functions:
             return reply(request, self.call(name, payload))
         except Exception as error:  # noqa: BLE001  as Lambda does
             said = {"errorType": type(error).__name__, "errorMessage": str(error)}
-            return reply(request, said, **{"X-Amz-Function-Error": "Unhandled"})
+            return reply(request, said, headers={"X-Amz-Function-Error": "Unhandled"})
 
     def deliver(self) -> list[Document]:
         """Deliver every event that waits and return what the functions answered."""

@@ -1,0 +1,291 @@
+"""Sweep: what events missed is found and mended by the door the event would have used; nothing else is touched; one bad thing stops no other."""
+
+import json
+from collections.abc import Callable
+
+import pytest
+from dropforge.adapters import admissions, aws, clock, ledger, machine, marks, storage
+from dropforge.domain.datasets import execution_name
+from dropforge.domain.letters import TRIES
+from dropforge.domain.runs import Arrival, Cancellation, Run
+from dropforge.domain.uploads import Drop, Upload
+from time_machine import travel
+
+from tests.builders import EXECUTION, arrival, dataset, job_failed, upload
+from tests.contracts.repository import Document
+from tests.functions.conftest import ACCOUNT, REGION, Call, sqs
+from tests.functions.site import SLEEPS, Site, until
+from tests.functions.test_receive_drop import executions
+from tests.functions.wires import Functions, refusing
+
+Announced = Callable[[], list[tuple[str, Document]]]
+Put = Callable[[str, bytes], Upload]
+RECEIVE_DROP = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:dropforge-test-receive-drop"
+NOTHING = {"letters": 0, "uploads": 0, "starts": 0, "runs": 0, "jobs": 0}
+LATER = 0.2  # hours: longer than anything may be late
+
+
+@pytest.fixture(autouse=True)
+def queue(monkeypatch: pytest.MonkeyPatch, account: None) -> str:
+    url = sqs().create_queue(QueueName="dead-letters")["QueueUrl"]
+    monkeypatch.setenv("DEAD_LETTERS", url)
+    return url
+
+
+def sweep(call: Call, hours: float = LATER) -> Document:
+    with travel(clock.later(hours)):
+        return call("sweep", {})
+
+
+def write(url: str, body: object, target: str | None = None) -> None:
+    attributes = {"TARGET_ARN": {"StringValue": target, "DataType": "String"}} if target else {}
+    text = body if isinstance(body, str) else json.dumps(body)
+    sqs().send_message(QueueUrl=url, MessageBody=text, MessageAttributes=attributes)  # type: ignore[arg-type]
+
+
+def waiting(url: str) -> int:
+    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+    found = sqs().get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]  # type: ignore[arg-type]
+    return sum(map(int, found.values()))
+
+
+def created(which: Upload) -> Document:
+    return {"detail": {"bucket": {"name": which.bucket}, "object": {"key": which.key, "version-id": which.version_id}}}
+
+
+def test_with_nothing_open_a_sweep_does_nothing_and_tells_nothing(
+    call: Call, others: Functions, announced: Announced
+) -> None:
+    assert sweep(call) == NOTHING
+    assert (others.events, announced()) == ([], [])
+
+
+def test_the_event_of_a_rule_goes_back_to_the_function_it_was_meant_for(
+    call: Call, others: Functions, queue: str
+) -> None:
+    write(queue, created(upload()), RECEIVE_DROP)
+    assert call("sweep", {})["letters"] == 1
+    assert others.events == [("receive_drop", created(upload()))]
+    others.deliver()
+    assert (len(executions()), waiting(queue)) == (1, 0)
+
+
+def test_a_failed_invocation_goes_back_as_the_event_it_was(call: Call, others: Functions, queue: str) -> None:
+    context = {"functionArn": f"{RECEIVE_DROP}:$LATEST", "condition": "RetriesExhausted"}
+    write(queue, {"version": "1.0", "requestContext": context, "requestPayload": created(upload())})
+    call("sweep", {})
+    assert others.events == [("receive_drop", created(upload()))]
+
+
+def test_a_notice_goes_back_to_its_topic(call: Call, others: Functions, queue: str) -> None:
+    topic = aws.sns().create_topic(Name="notices")["TopicArn"]
+    inbox = sqs().create_queue(QueueName="inbox")["QueueUrl"]
+    arn = sqs().get_queue_attributes(QueueUrl=inbox, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    aws.sns().subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
+    write(queue, {"detail-type": "RunFailed"}, topic)
+    assert call("sweep", {})["letters"] == 1
+    (message,) = sqs().receive_message(QueueUrl=inbox)["Messages"]
+    assert json.loads(json.loads(message["Body"])["Message"]) == {"detail-type": "RunFailed"}
+
+
+def test_a_letter_that_comes_back_too_often_is_kept_and_told(
+    call: Call, others: Functions, queue: str, announced: Announced
+) -> None:
+    bad = {"detail": {"no": "event of ours"}}
+    for _ in range(TRIES):
+        write(queue, bad, RECEIVE_DROP)
+        assert call("sweep", {})["letters"] == 1
+    write(queue, bad, RECEIVE_DROP)
+    assert call("sweep", {})["letters"] == 0
+    ((kind, detail),) = announced()
+    kept = marks.tries_of(detail["did"].split()[3].removeprefix("LETTER#"))
+    assert (kind, detail["name"], waiting(queue)) == ("DriftFound", RECEIVE_DROP, 0)
+    assert kept is not None
+    assert json.loads(kept.letter.payload) == bad
+
+
+@pytest.mark.parametrize("body", ["not json", '"a text"', "[]", "{}"])
+def test_what_cannot_be_handed_back_is_kept_and_told_at_once(
+    call: Call, others: Functions, queue: str, announced: Announced, body: str
+) -> None:
+    write(queue, body)
+    assert (call("sweep", {})["letters"], others.events, waiting(queue)) == (0, [], 0)
+    assert [kind for kind, _ in announced()] == ["DriftFound"]
+
+
+def test_the_letter_of_a_tick_is_dropped(call: Call, others: Functions, queue: str, announced: Announced) -> None:
+    write(queue, {}, RECEIVE_DROP.replace("receive-drop", "watch-jobs"))
+    assert (call("sweep", {})["letters"], others.events, announced(), waiting(queue)) == (0, [], [], 0)
+
+
+def test_one_letter_that_cannot_be_sent_stops_no_other(call: Call, others: Functions, queue: str) -> None:
+    write(queue, {"detail-type": "RunFailed"}, f"arn:aws:sns:{REGION}:{ACCOUNT}:never-made")
+    write(queue, created(upload()), RECEIVE_DROP)
+    with pytest.raises(ExceptionGroup):
+        call("sweep", {})
+    assert others.events == [("receive_drop", created(upload()))]
+    assert waiting(queue) == 1  # it stays for the next sweep
+
+
+def test_an_upload_that_nobody_has_heard_of_is_handed_in_once(call: Call, others: Functions, put: Put) -> None:
+    which = put("datasets/zoo/birds/train.jsonl", b"rows")
+    assert sweep(call)["uploads"] == 1
+    others.deliver()
+    (execution,) = executions()
+    assert Drop.model_validate_json(execution["input"]).upload == which
+    assert sweep(call)["uploads"] == 0
+
+
+def test_an_upload_that_is_only_late_or_very_old_or_no_drop_is_left_alone(
+    call: Call, others: Functions, put: Put
+) -> None:
+    put("datasets/zoo/birds/train.jsonl", b"rows")
+    assert sweep(call, 0)["uploads"] == 0
+    assert sweep(call, 15 * 24)["uploads"] == 0
+    aws.s3().delete_object(Bucket="dropforge-test-datasets", Key="datasets/zoo/birds/train.jsonl")
+    put("datasets/Zoo/birds/train.jsonl", b"rows")
+    put("datasets/zoo/birds/report.json", b"rows")
+    put("datasets/zoo/birds/.dropforge/0123456789abcdef/files.json", b"rows")
+    assert [payload["detail"]["object"]["key"] for _, payload in others.events] == []
+
+
+def test_a_large_bucket_is_gone_through_slice_by_slice(
+    call: Call, others: Functions, put: Put, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(storage, "PAGES", 1)
+    for number in range(1001):
+        aws.s3().put_object(Bucket="dropforge-test-datasets", Key=f"datasets/zoo/birds/note-{number:04}.txt", Body=b"")
+    put("datasets/zoo/birds/train.jsonl", b"rows")
+    first, second = sweep(call)["uploads"], sweep(call)["uploads"]
+    assert (first, second, marks.bucket_marker()) == (0, 1, marks.Marker())
+
+
+def received(execution: str) -> Arrival:
+    """An upload that was bound to its execution long ago."""
+    one = arrival(execution).model_copy(update={"at": clock.stamp(), "run": {"recipe": "tiny"}})
+    return ledger.bind_upload(one)
+
+
+def test_an_execution_that_was_named_and_never_started_is_started(call: Call, others: Functions) -> None:
+    received(EXECUTION)
+    assert sweep(call, 0)["starts"] == 0
+    assert sweep(call)["starts"] == 1
+    others.deliver()
+    (execution,) = executions()
+    wanted = Drop.model_validate_json(execution["input"])
+    assert (execution["name"], wanted.run) == (EXECUTION, {"recipe": "tiny"})
+    assert sweep(call)["starts"] == 0
+
+
+def test_an_upload_whose_end_nobody_heard_of_is_ended(call: Call, others: Functions, announced: Announced) -> None:
+    received(EXECUTION)
+    machine.start(EXECUTION, Drop(upload=upload()))
+    machine.stop(EXECUTION, job_failed())
+    assert sweep(call)["starts"] == 1
+    found = ledger.arrival(upload())
+    assert found is not None
+    assert (found.status, [kind for kind, _ in announced()]) == ("failed", ["RunFailed"])
+    assert sweep(call) == NOTHING
+
+
+def training(call: Call, onsite: Site, name: str) -> Run:
+    plan = onsite.plan(name, SLEEPS)
+    execution = execution_name("zoo", "birds", upload())
+    ledger.bind_upload(arrival(execution))
+    machine.start(execution, Drop(upload=upload()))
+    run = admissions.claim(plan, dataset(), execution).run
+    call("submit_job", onsite.submission(plan, run))
+    until(lambda: onsite.phase(run) == "Running")
+    return run
+
+
+def status(run: Run) -> str:
+    found = ledger.run(run.id)
+    assert found is not None
+    return found.status
+
+
+def test_a_run_whose_execution_is_over_is_ended_and_torn_down(call: Call, onsite: Site, others: Functions) -> None:
+    run = training(call, onsite, "unheard")
+    assert sweep(call)["runs"] == 0
+    machine.stop(run.execution, job_failed())
+    assert sweep(call)["runs"] == 1
+    assert (status(run), onsite.jobs(run), ledger.lease(run)) == ("failed", [], None)
+
+
+def test_a_teardown_that_was_cut_off_is_finished(call: Call, onsite: Site, others: Functions) -> None:
+    run = training(call, onsite, "half-gone")
+    assert ledger.end(run.model_copy(update={"status": "failed", "failure": job_failed(), "ended_at": clock.stamp()}))
+    assert sweep(call)["runs"] == 1
+    assert (status(run), onsite.jobs(run), ledger.lease(run)) == ("failed", [], None)
+
+
+def test_a_wish_to_cancel_that_was_cut_off_stops_the_execution(call: Call, onsite: Site, others: Functions) -> None:
+    run = training(call, onsite, "half-cancelled")
+    assert ledger.cancel(run, Cancellation(by="ada", reason="", at=clock.stamp()))
+    assert sweep(call)["runs"] == 1
+    (execution,) = executions()
+    assert execution["status"] == "ABORTED"
+    assert sweep(call)["runs"] == 1
+    assert (status(run), onsite.jobs(run), ledger.lease(run)) == ("cancelled", [], None)
+
+
+def test_a_run_that_outlives_its_lease_is_stopped_and_that_is_told(
+    call: Call, onsite: Site, others: Functions, announced: Announced
+) -> None:
+    run = training(call, onsite, "expired")
+    announced()
+    sweep(call, 24 * 30)
+    (execution,) = executions()
+    assert execution["status"] == "ABORTED"
+    assert "LeaseExpired" in [kind for kind, _ in announced()]
+    assert status(run) == "running"  # it ends when a read has found nothing left
+
+
+def test_a_job_whose_attempt_holds_no_lease_is_deleted_and_told_and_others_stay(
+    call: Call, onsite: Site, others: Functions, announced: Announced
+) -> None:
+    run = training(call, onsite, "kept")
+    plan = onsite.plan("stray", SLEEPS)
+    call("submit_job", onsite.submission(plan, onsite.claim(plan, "e-stray")))
+    stray = ledger.run(plan.run_id)
+    assert stray is not None
+    ledger.release_lease(stray)
+    announced()
+    with travel(clock.later(LATER)):
+        assert call("sweep", {"cluster": "research"})["jobs"] == 1
+    until(lambda: not onsite.jobs(stray))
+    ((kind, detail),) = announced()
+    assert (kind, detail["did"], len(onsite.jobs(run))) == ("DriftFound", "deleted them", 1)
+
+
+def test_a_young_job_without_a_lease_is_left_alone(call: Call, onsite: Site) -> None:
+    plan = onsite.plan("young", SLEEPS)
+    run = onsite.claim(plan, "e-young")
+    call("submit_job", onsite.submission(plan, run))
+    ledger.release_lease(run)
+    assert call("sweep", {"cluster": "research"})["jobs"] == 0
+    assert len(onsite.jobs(run)) == 1
+
+
+def test_a_cluster_that_cannot_be_reached_stops_no_other_part(
+    call: Call, onsite: Site, others: Functions, queue: str
+) -> None:
+    run = training(call, onsite, "unreachable")
+    machine.stop(run.execution, job_failed())
+    onsite.cluster.pause()
+    write(queue, created(upload(version_id="v2")), RECEIVE_DROP)
+    with pytest.raises(ExceptionGroup):
+        sweep(call)
+    assert ("receive_drop", created(upload(version_id="v2"))) in others.events
+    assert (status(run), ledger.lease(run) is None) == ("failed", False)
+    onsite.cluster.resume()
+    assert sweep(call, 2 * LATER)["runs"] == 1
+    assert (onsite.jobs(run), ledger.lease(run)) == ([], None)
+
+
+def test_a_busy_table_fails_the_sweep_aloud_and_the_next_one_goes_on(call: Call, others: Functions) -> None:
+    received(EXECUTION)
+    with refusing(aws.dynamodb(), "Query", "ThrottlingException", 4), pytest.raises(ExceptionGroup):
+        sweep(call)
+    assert sweep(call)["starts"] == 1
