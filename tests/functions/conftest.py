@@ -126,14 +126,15 @@ def _make_machine() -> None:
 
 @pytest.fixture
 def call() -> Call:
-    """Call a function's handler as Lambda does: JSON in, JSON out."""
-
-    def invoke(function: str, event: Document) -> Document:
-        answer = handler_module(function).handler(json.loads(json.dumps(event)), Context())
-        parsed: Document = json.loads(json.dumps(answer))
-        return parsed
-
+    """The handlers of the functions, called as Lambda does."""
     return invoke
+
+
+def invoke(function: str, event: Document) -> Document:
+    """Call a function's handler: JSON in, JSON out."""
+    answer = handler_module(function).handler(json.loads(json.dumps(event)), Context())
+    parsed: Document = json.loads(json.dumps(answer))
+    return parsed
 
 
 @pytest.fixture

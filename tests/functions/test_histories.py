@@ -4,11 +4,11 @@ import contextlib
 from typing import Any
 
 import pytest
-from dropforge.adapters import admissions, aws, clock, ledger
+from dropforge.adapters import admissions, aws, clock, ledger, reconcile, retries
 from dropforge.adapters.starts import by_object
 from dropforge.domain.runs import OPEN, TERMINAL, Cancellation, Run, Status
 from dropforge.domain.uploads import ObjectCreated, Upload
-from dropforge.errors import NotReady, Unavailable
+from dropforge.errors import Conflict, NotReady, Unavailable
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -20,9 +20,11 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
+from time_machine import travel
 
 from tests.builders import dataset, planned, upload
-from tests.functions import conftest
+from tests.functions import conftest, wires
+from tests.functions.test_receive_drop import executions
 
 PLAN = planned()
 UPLOADS = [upload(version_id=f"v{n}").model_copy(update={"bucket": conftest.DATASETS}) for n in range(3)]
@@ -40,6 +42,11 @@ class History(RuleBasedStateMachine):
         self.ends: dict[int, Status] = {}
         self.newest = 0
         self.cancelled: set[int] = set()
+        self.functions = contextlib.ExitStack()
+        self.later = self.functions.enter_context(wires.functions(conftest.invoke))
+
+    def teardown(self) -> None:
+        self.functions.close()
 
     @rule(which=st.sampled_from(UPLOADS))
     def deliver(self, which: Upload) -> None:
@@ -72,6 +79,22 @@ class History(RuleBasedStateMachine):
         if ledger.cancel(run, Cancellation(by="somebody", reason="", at=clock.stamp())):
             self.cancelled.add(run.attempt)
 
+    @rule(which=st.sampled_from(UPLOADS), of_run=st.booleans())
+    def retry(self, which: Upload, of_run: bool) -> None:
+        meant = self.run() if of_run else ledger.arrival(which)
+        if meant is None:
+            return
+        with contextlib.suppress(Conflict, NotReady):
+            execution = retries.retry(meant).execution
+            assert execution in {one["name"] for one in executions()}
+        self.bound |= {one.upload.id: one.execution for one in map(ledger.arrival, UPLOADS) if one is not None}
+
+    @rule()
+    def sweep_what_was_never_started(self) -> None:
+        with travel(clock.later(1)):
+            reconcile.lost_starts()
+        self.later.deliver()
+
     @precondition(lambda self: self.run() is not None and self.run().status != "running")
     @rule()
     def release(self) -> None:
@@ -102,6 +125,16 @@ class History(RuleBasedStateMachine):
             found = ledger.run_of(run.execution)
             assert found is not None
             assert found.id == run.id
+
+    @invariant()
+    def an_upload_stays_with_its_execution_unless_somebody_tries_again(self) -> None:
+        found = {one.upload.id: one.execution for one in map(ledger.arrival, UPLOADS) if one is not None}
+        assert found.items() <= self.bound.items()
+
+    @invariant()
+    def only_what_runs_or_is_being_torn_down_holds_a_lease_and_only_its_newest_attempt(self) -> None:
+        run = self.run()
+        assert {lease.attempt for lease in ledger.leases()} <= ({run.attempt} if run is not None else set())
 
     @invariant()
     def what_is_open_is_what_is_neither_a_run_nor_over(self) -> None:
