@@ -13,14 +13,15 @@ from werkzeug.serving import make_server
 
 from localcloud.aws.faults import Faults
 from localcloud.aws.front import Front, WsgiApp
+from localcloud.aws.permissions import Permissions
 from localcloud.aws.staleness import StaleReads
 
 _SETTINGS = {"MOTO_IAM_LOAD_MANAGED_POLICIES": "false"}
 
 
-def new_front(faults: Faults, stale: StaleReads, kill: Callable[[str], None]) -> Front:
+def new_front(faults: Faults, stale: StaleReads, kill: Callable[[str], None], permissions: Permissions) -> Front:
     """A front with moto's application behind it."""
-    return Front(DomainDispatcherApplication(create_backend_app), faults, stale, kill)
+    return Front(DomainDispatcherApplication(create_backend_app), faults, stale, kill, permissions)
 
 
 def serve(stack: ExitStack, front: WsgiApp, port: int) -> str:

@@ -16,6 +16,7 @@ from xml.sax.saxutils import escape
 
 from botocore.exceptions import ClientError
 
+from localcloud.aws import permissions
 from localcloud.aws.errors import AwsError
 from localcloud.aws.faults import Faults
 from localcloud.aws.routes import Call, recognise, service_model
@@ -43,11 +44,19 @@ def operation(service: str, name: str) -> Callable[[_Method], _Method]:
 class Front:
     """A WSGI application in front of moto's. `kill` ends the process that signs with an access key."""
 
-    def __init__(self, moto: WsgiApp, faults: Faults, stale: StaleReads, kill: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        moto: WsgiApp,
+        faults: Faults,
+        stale: StaleReads,
+        kill: Callable[[str], None],
+        permissions: permissions.Permissions,
+    ) -> None:
         self._moto = moto
         self._faults = faults
         self._stale = stale
         self._kill = kill
+        self._permissions = permissions
         self._operations: dict[tuple[str, str], Operation] = {}
         self._locks = {service: threading.RLock() for service in LOCKED}
 
@@ -63,12 +72,20 @@ class Front:
         call = recognise(environ, body)
         fault = self._faults.meet(call)
         if fault is None:
-            return self._serve(call, environ, body, start_response)
+            return self._admit(call, environ, body, start_response)
         if fault.after:
             _discard(self._serve(call, environ, body, _ignore))
         if fault.kills:
             self._kill(call.access_key)
         return _error(call, environ, fault.error, start_response)
+
+    def _admit(self, call: Call, environ: Environ, body: bytes, start_response: StartResponse) -> Iterable[bytes]:
+        """Serve a request that the caller's role allows."""
+        said = permissions.read(call, environ.get("CONTENT_TYPE", ""), environ.get("QUERY_STRING", ""), body)
+        refusal = self._permissions.check(said)
+        if refusal is not None:
+            return _error(call, environ, refusal, start_response)
+        return self._serve(call, environ, body, start_response)
 
     def _serve(self, call: Call, environ: Environ, body: bytes, start_response: StartResponse) -> Iterable[bytes]:
         own = self._operations.get((call.service, call.operation))

@@ -1,4 +1,4 @@
-"""Resource types that decide who may: roles, policies, keys, security groups. The local cloud stores them and evaluates none."""
+"""Resource types that decide who may: roles, policies, keys, security groups. Those of functions are evaluated (permissions.py), no others."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ def _role(client: Client, name: str, properties: dict[str, Any]) -> Created:
         document = _document(policy)
         iam.put_role_policy(RoleName=made["RoleName"], PolicyName=policy["PolicyName"], PolicyDocument=document)
     for arn in properties.get("ManagedPolicyArns", []):
-        # AWS's own policies are not loaded: that costs a second at every start, for something nobody evaluates
+        # AWS's own policies are not loaded: that costs a second at every start, and nothing of ours leans on them
         if _AWS_POLICIES not in arn:
             iam.attach_role_policy(RoleName=made["RoleName"], PolicyArn=arn)
     return Created(made["RoleName"], {"Arn": made["Arn"], "RoleId": made["RoleId"]})

@@ -33,6 +33,7 @@ from localcloud.aws.errors import AwsError
 from localcloud.aws.faults import Fault, Request
 from localcloud.aws.front import Front
 from localcloud.aws.fsx import FakeFsx
+from localcloud.aws.permissions import Permissions
 from localcloud.aws.registry import ModelRegistry
 from localcloud.aws.staleness import StaleReads
 
@@ -94,7 +95,8 @@ class LocalAws(AbstractContextManager["LocalAws"]):
         self._runtime = runtime.Runtime(
             self.folder / "lambda", lambda: runtime.cloud_variables(self.endpoint, self._denied)
         )
-        front = door.new_front(self._faults, self._stale, self._runtime.crash)
+        self._permissions = Permissions(self.client, REGION, ACCOUNT)
+        front = door.new_front(self._faults, self._stale, self._runtime.crash, self._permissions)
         urls = function_urls.FunctionUrls(front, self.client, ACCOUNT, REGION)
         self.endpoint = door.serve(stack, urls, self._port)
         self._courier = Courier(self.client, self.clock, self._disturber)
@@ -148,6 +150,10 @@ class LocalAws(AbstractContextManager["LocalAws"]):
     def requests(self) -> tuple[Request, ...]:
         """Every request since `record()`, in the order in which they came in; empty when it was never called."""
         return self._faults.requests()
+
+    def refused(self) -> tuple[str, ...]:
+        """What functions have asked for and their roles do not allow, as "<function>: <action> on <resource>"."""
+        return tuple(self._permissions.refused)
 
     def fail_request(  # noqa: PLR0913 - each is one thing a test decides
         self,

@@ -186,6 +186,7 @@ def journeys(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Journeys]:
     """The embedded cloud, up and ready."""
     with LocalCloud(tmp_path_factory.mktemp("cloud"), speed=200, parameters=RANGES) as cloud:
         yield Journeys(cloud)
+        assert cloud.aws.refused() == (), "a function lacks a permission; whoever tries again would hide it"
 
 
 @pytest.fixture

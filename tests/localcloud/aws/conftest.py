@@ -19,7 +19,11 @@ FIXTURES = Path(__file__).parent / "fixtures"
 @pytest.fixture(scope="module")
 def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
     with LocalAws(tmp_path_factory.mktemp("aws"), speed=60) as cloud:
-        cloud.client("iam").create_role(RoleName="test", AssumeRolePolicyDocument="{}")
+        iam = cloud.client("iam")
+        iam.create_role(RoleName="test", AssumeRolePolicyDocument="{}")
+        anything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+        document = json.dumps({"Version": "2012-10-17", "Statement": [anything]})
+        iam.put_role_policy(RoleName="test", PolicyName="anything", PolicyDocument=document)
         yield cloud
 
 
