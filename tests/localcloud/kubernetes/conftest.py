@@ -1,98 +1,24 @@
-"""One local cluster for the whole suite, and the small builders the tests share.
+"""One local cluster for the tests of what only ours has: its switches, its kubelet and the way it refuses.
 
-The API tests (`test_api_*.py`) run unchanged against any API server: set DROPFORGE_PROBE_URL, DROPFORGE_PROBE_TOKEN and
-DROPFORGE_PROBE_CA (a PEM file).
+What holds on any cluster is tested in tests/cluster.
 """
 
 import json
-import os
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import kubernetes.client
 import pytest
-import urllib3
 
 from localcloud.kubernetes import Image, LocalCluster
+from tests.cluster.probe import Probe
 
 DIGEST = "sha256:" + "a" * 64
 IMAGE = f"registry.local/tool@{DIGEST}"
 Json = dict[str, Any]
-MERGE = "application/merge-patch+json"
-APPLY = "application/apply-patch+yaml"
-
-
-@dataclass
-class Reply:
-    """One answer of an API server."""
-
-    code: int
-    body: Any
-
-    @property
-    def reason(self) -> str:
-        return str(self.body.get("reason", ""))
-
-    @property
-    def names(self) -> list[str]:
-        return [item["metadata"]["name"] for item in self.body["items"]]
-
-
-@dataclass
-class Probe:
-    """A bare HTTP client, so that nothing is hidden; paths below `namespace` start with one of its properties."""
-
-    url: str
-    token: str
-    ca: str
-    namespace: str = ""
-    _http: urllib3.PoolManager = field(init=False)
-
-    def __post_init__(self) -> None:
-        self._http = urllib3.PoolManager(ca_certs=self.ca, retries=False, timeout=10, maxsize=4)
-
-    @property
-    def jobs(self) -> str:
-        return f"/apis/batch/v1/namespaces/{self.namespace}/jobs"
-
-    @property
-    def maps(self) -> str:
-        return f"/api/v1/namespaces/{self.namespace}/configmaps"
-
-    def call(self, method: str, path: str, body: Any = None, kind: str = "application/json", **headers: str) -> Reply:
-        all_headers = {"Authorization": f"Bearer {self.token}", "Accept": "application/json", **headers}
-        if body is not None:
-            all_headers["Content-Type"] = kind
-        sent = json.dumps(body) if body is not None else None
-        answer = self._http.request(method, self.url + path, body=sent, headers=all_headers)
-        return Reply(answer.status, json.loads(answer.data) if answer.data[:1] in b"{[" else answer.data.decode())
-
-    def get(self, path: str) -> Reply:
-        return self.call("GET", path)
-
-    def post(self, path: str, body: Any) -> Reply:
-        return self.call("POST", path, body)
-
-    def patch(self, path: str, body: Any, kind: str = MERGE) -> Reply:
-        return self.call("PATCH", path, body, kind)
-
-    def apply(self, name: str, manager: str, values: Json, query: str = "") -> Reply:
-        body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": values}
-        return self.patch(f"{self.maps}/{name}?fieldManager={manager}{query}", body, APPLY)
-
-    def watch(self, path: str, seconds: int = 1) -> Iterator[Json]:
-        query = "&" if "?" in path else "?"
-        url = f"{self.url}{path}{query}watch=true&timeoutSeconds={seconds}"
-        headers = {"Authorization": f"Bearer {self.token}"}
-        answer = self._http.request("GET", url, headers=headers, preload_content=False)
-        rest = b""
-        for part in answer.stream(65536):
-            *lines, rest = (rest + part).split(b"\n")
-            yield from (json.loads(line) for line in lines if line)
-        answer.release_conn()
 
 
 def eventually(look: Callable[[], Any], seconds: float = 8.0) -> Any:
@@ -120,23 +46,9 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCluster]:
         yield running
 
 
-@pytest.fixture(scope="session")
-def anywhere(request: pytest.FixtureRequest) -> Probe:
-    url = os.environ.get("DROPFORGE_PROBE_URL")
-    if url:
-        return Probe(url.rstrip("/"), os.environ["DROPFORGE_PROBE_TOKEN"], os.environ["DROPFORGE_PROBE_CA"])
-    local = request.getfixturevalue("cluster")
-    return Probe(local.endpoint, "k8s-aws-v1.probe", str(local.folder / ".ca.pem"))
-
-
 @pytest.fixture
-def probe(anywhere: Probe) -> Iterator[Probe]:
-    name = f"probe-{uuid.uuid4().hex[:8]}"
-    mine = Probe(anywhere.url, anywhere.token, anywhere.ca, name)
-    made = mine.post("/api/v1/namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
-    assert made.code == 201
-    yield mine
-    mine.call("DELETE", f"/api/v1/namespaces/{name}")
+def probe(cluster: LocalCluster) -> Probe:
+    return Probe(cluster.client().configuration)
 
 
 @dataclass
