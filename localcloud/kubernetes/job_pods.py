@@ -20,13 +20,15 @@ TRACKING = "batch.kubernetes.io/job-tracking"
 INDEX = "batch.kubernetes.io/job-completion-index"
 
 
-def new_pod(job: Object, index: int | None) -> Object:
+def new_pod(job: Object, index: int | None, annotations: Object) -> Object:
     """Give a pod for a Job; `index` only for an Indexed one."""
     template = copy.deepcopy(job["spec"]["template"])
     metadata = template.setdefault("metadata", {})
     metadata["generateName"] = f"{name_of(job)}-" if index is None else f"{name_of(job)}-{index}-"
     metadata["ownerReferences"] = [owner_reference(job)]
     metadata["finalizers"] = [TRACKING]
+    if annotations:
+        metadata["annotations"] = {**(metadata.get("annotations") or {}), **annotations}
     if index is not None:
         _set_index(template, name_of(job), str(index))
     return {"metadata": metadata, "spec": template["spec"]}

@@ -3,6 +3,7 @@
 The webhook sits here because it is part of the POST's own answer: a labelled Job is never seen unsuspended.
 """
 
+from localcloud.kubernetes import job_policies
 from localcloud.kubernetes.errors import Cause
 from localcloud.kubernetes.objects import Object, dig, labels_of, uid_of
 from localcloud.kubernetes.pod_rules import default_spec, spec_causes
@@ -15,9 +16,17 @@ _DEFAULTS: Object = {
     "podReplacementPolicy": "TerminatingOrFailed",
     "suspend": False,
 }
-_NOT_NEGATIVE = ("parallelism", "completions", "backoffLimit", "activeDeadlineSeconds", "ttlSecondsAfterFinished")
-_UNSUPPORTED = ("podFailurePolicy", "successPolicy", "backoffLimitPerIndex", "maxFailedIndexes", "managedBy")
-_IMMUTABLE = ("selector", "completionMode")
+_NOT_NEGATIVE = (
+    "parallelism",
+    "completions",
+    "backoffLimit",
+    "backoffLimitPerIndex",
+    "maxFailedIndexes",
+    "activeDeadlineSeconds",
+    "ttlSecondsAfterFinished",
+)
+_UNSUPPORTED = ("managedBy",)
+_IMMUTABLE = ("selector", "completionMode", "podFailurePolicy", "successPolicy", "backoffLimitPerIndex")
 
 
 def admit_job(new: Object, old: Object | None) -> list[Cause]:
@@ -32,6 +41,7 @@ def admit_job(new: Object, old: Object | None) -> list[Cause]:
         _suspend_when_queued(new)
         _label(new)
     causes += spec_causes(pod_spec, "spec.template.spec") + _number_causes(spec) + _unsupported_causes(spec)
+    causes += job_policies.causes(spec)
     return causes + (_change_causes(new, old) if old is not None else [])
 
 
@@ -48,6 +58,7 @@ def _restart_causes(pod_spec: Object) -> list[Cause]:
 def _default_job(spec: Object) -> None:
     if "parallelism" not in spec and "completions" not in spec:
         spec["completions"] = 1
+    job_policies.default(spec)
     for key, value in _DEFAULTS.items():
         spec.setdefault(key, value)
 
