@@ -42,7 +42,11 @@ def _cluster_objects(team: str, cpu: str, memory: str) -> list[tuple[str, dict[s
     group = {"coveredResources": ["cpu", "memory"], "flavors": [{"name": FLAVOR, "resources": quota}]}
     queue = {
         **_object("ClusterQueue", f"{naming.namespace(team)}-clusterqueue"),
-        "spec": {"namespaceSelector": {}, "resourceGroups": [group]},
+        "spec": {
+            "namespaceSelector": {},
+            "resourceGroups": [group],
+            "preemption": {"withinClusterQueue": "LowerPriority"},
+        },
     }
     priorities = [
         ("workloadpriorityclasses", {**_object("WorkloadPriorityClass", naming.priority(name)), "value": value})
