@@ -100,7 +100,7 @@ def test_a_machine_with_a_distributed_map_may_start_executions_of_itself_and_no_
 
 
 def talks_to_a_cluster(folder: str) -> bool:
-    return "dropforge.adapters.cluster" in reachable(ROOT / "functions" / folder / "app.py")
+    return "dropforge.adapters.connections" in reachable(ROOT / "functions" / folder / "app.py")
 
 
 def test_some_functions_talk_to_a_cluster_and_some_do_not() -> None:

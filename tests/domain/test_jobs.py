@@ -10,7 +10,6 @@ from dropforge.domain.datasets import Dataset
 from dropforge.domain.jobs import (
     LOG_LINES,
     JobState,
-    ObservedJob,
     Termination,
     explain_failure,
     read_termination,
@@ -18,6 +17,8 @@ from dropforge.domain.jobs import (
     succeeded,
     to_json,
 )
+from dropforge.domain.observed import Job
+from msgspec import convert
 
 from tests.builders import dataset, planned, recipe, run, step
 
@@ -52,7 +53,7 @@ def observed(*conditions: dict[str, str], suspend: bool = False, active: int = 0
         "spec": {"suspend": suspend},
         "status": {"conditions": list(conditions), "active": active},
     }
-    return ObservedJob.model_validate(document).state()
+    return convert(document, Job).state()
 
 
 def condition(kind: str, status: str = "True", reason: str = "") -> dict[str, str]:
@@ -60,7 +61,7 @@ def condition(kind: str, status: str = "True", reason: str = "") -> dict[str, st
 
 
 def test_a_job_that_was_just_made_is_queued() -> None:
-    assert ObservedJob.model_validate({"metadata": {"name": "j"}}).state().phase == "queued"
+    assert convert({"metadata": {"name": "j"}}, Job).state().phase == "queued"
 
 
 def test_a_suspended_job_is_queued_even_while_its_last_pods_go() -> None:

@@ -11,7 +11,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
-from dropforge.adapters import aws, cluster, settings
+from dropforge.adapters import aws, connections, settings
 from dropforge.domain.uploads import Upload
 from moto import mock_aws
 
@@ -159,7 +159,7 @@ def onsite(one_site: site.Site) -> Iterator[site.Site]:
 
 
 def forget_connections() -> None:
-    cluster._CONNECTIONS.clear()
+    connections._CONNECTIONS.clear()
 
 
 @pytest.fixture

@@ -4,14 +4,14 @@ import json
 from typing import Any, NamedTuple
 
 from dropforge.adapters import bus, clock, cluster, logs, machine, timeline, waits
-from dropforge.adapters.cluster import Connection
+from dropforge.adapters.connections import Connection
 from dropforge.domain.events import Announcement, RunEvicted, RunProgressed, RunQueued, RunStarted
 from dropforge.domain.failures import Failure, failure
 from dropforge.domain.jobs import LOG_LINES, JobResult, JobState, explain_failure, read_termination, succeeded
+from dropforge.domain.observed import Queued, Queueing
 from dropforge.domain.progress import Line, Stall, find_stall, read_line, read_progress
 from dropforge.domain.runs import Progress, Wait
 from dropforge.domain.waiting import GRACE_SECONDS, overdue
-from dropforge.domain.workloads import Queued, Queueing
 
 NEWEST = 60  # lines of a running job's log that a look reads
 

@@ -3,11 +3,12 @@
 from datetime import datetime
 
 from dropforge import naming
-from dropforge.adapters import bus, cluster, invocations, ledger, parameters, waits
+from dropforge.adapters import bus, cluster, connections, invocations, ledger, parameters, waits
+from dropforge.adapters.connections import Connection
 from dropforge.adapters.each import each
 from dropforge.adapters.reconcile import settled
 from dropforge.domain.events import DriftFound
-from dropforge.domain.jobs import ObservedJob
+from dropforge.domain.observed import Job
 from dropforge.domain.waiting import selector
 
 
@@ -21,11 +22,11 @@ def hand_out() -> int:
 
 def delete_strays(name: str) -> int:
     """Delete the unfinished jobs on a cluster whose attempt holds no lease, and return how many attempts lost theirs."""
-    connection = cluster.connect(parameters.cluster(name), "writer")
+    connection = connections.connect(parameters.cluster(name), "writer")
     return sum(each(waits.watched_teams(name), lambda team: _delete_of_team(connection, naming.namespace(team))))
 
 
-def _delete_of_team(connection: cluster.Connection, namespace: str) -> int:
+def _delete_of_team(connection: Connection, namespace: str) -> int:
     """Delete what is still unfinished after its attempt was seen without a lease: a run that ends just now gives its lease back between two looks."""
     leaseless = {owner for owner in _unfinished(connection, namespace) if ledger.lease_of(*owner) is None}
     strays = sorted(leaseless & _unfinished(connection, namespace)) if leaseless else []
@@ -33,16 +34,16 @@ def _delete_of_team(connection: cluster.Connection, namespace: str) -> int:
     return len(strays)
 
 
-def _unfinished(connection: cluster.Connection, namespace: str) -> set[tuple[str, int]]:
+def _unfinished(connection: Connection, namespace: str) -> set[tuple[str, int]]:
     listed = cluster.list_jobs(connection, namespace, f"app.kubernetes.io/managed-by={naming.MANAGER}")
-    return {job.owner for job in map(ObservedJob.model_validate, listed) if _may_be_stray(job)}
+    return {job.owner for job in listed if _may_be_stray(job)}
 
 
-def _may_be_stray(job: ObservedJob) -> bool:
+def _may_be_stray(job: Job) -> bool:
     return job.state().phase in ("queued", "running") and settled(datetime.fromisoformat(job.metadata.created_at))
 
 
-def _delete(connection: cluster.Connection, namespace: str, owner: tuple[str, int]) -> None:
+def _delete(connection: Connection, namespace: str, owner: tuple[str, int]) -> None:
     run_id, attempt = owner
     cluster.delete_jobs(connection, namespace, selector(run_id, attempt))
     found = f"jobs of {run_id}, attempt {attempt}, which holds no lease"

@@ -4,8 +4,8 @@ The checkpoints on the file system stay: the next attempt goes on from the newes
 """
 
 from dropforge import naming
-from dropforge.adapters import cluster, filesystem, logs, parameters, registry, waits
-from dropforge.adapters.cluster import Connection
+from dropforge.adapters import cluster, connections, filesystem, logs, parameters, registry, waits
+from dropforge.adapters.connections import Connection
 from dropforge.domain.runs import Run, Wait
 from dropforge.domain.waiting import selector
 
@@ -15,7 +15,7 @@ GONE_SECONDS = 45  # pods get 30 s to stop; the rest is for the API
 def clear(run: Run) -> None:
     """Keep the logs of an attempt, delete what it has on its cluster and file system, and read it gone. Raises NotReady until then."""
     target = parameters.cluster(run.cluster)
-    connection = cluster.connect(target, "writer")
+    connection = connections.connect(target, "writer")
     namespace, mine = naming.namespace(run.team), selector(run.id, run.attempt)
     waiting = [wait for wait in waits.of_cluster(run.cluster) if (wait.run_id, wait.attempt) == (run.id, run.attempt)]
     _cancel_tasks(target.file_system, waiting)

@@ -9,15 +9,14 @@ import uuid
 from functools import partial
 
 from dropforge import naming
-from dropforge.adapters import clock, cluster, filesystem, follow, machine, parameters, settings, waits
-from dropforge.adapters.cluster import Connection
+from dropforge.adapters import clock, cluster, connections, filesystem, follow, machine, parameters, settings, waits
+from dropforge.adapters.connections import Connection
 from dropforge.adapters.each import each
 from dropforge.adapters.filesystem import TaskState
+from dropforge.domain import observed
 from dropforge.domain.failures import Evidence, failure
 from dropforge.domain.inputs import Watched
-from dropforge.domain.jobs import ObservedJob
 from dropforge.domain.runs import Wait
-from dropforge.domain.workloads import read_queueing
 
 BEYOND = 1.1  # a look's lock outlives the function by this much, so two looks never overlap
 
@@ -69,7 +68,7 @@ def _follow_task(wait: Wait, state: TaskState | None) -> bool:
 def _look_at_teams(name: str, waiting: list[Wait]) -> int:
     if not waiting:
         return 0
-    connection = cluster.connect(parameters.cluster(name), "reader")
+    connection = connections.connect(parameters.cluster(name), "reader")
     teams = sorted({wait.team for wait in waiting})
     return sum(each(teams, lambda team: _look_at_team(connection, team, [w for w in waiting if w.team == team])))
 
@@ -77,8 +76,8 @@ def _look_at_teams(name: str, waiting: list[Wait]) -> int:
 def _look_at_team(connection: Connection, team: str, waiting: list[Wait]) -> int:
     namespace = naming.namespace(team)
     selector = f"app.kubernetes.io/managed-by={naming.MANAGER}"
-    listed = (ObservedJob.model_validate(job).state() for job in cluster.list_jobs(connection, namespace, selector))
-    states = {state.name: state for state in listed}
-    queueing = read_queueing(cluster.list_workloads(connection, namespace))
+    names = {wait.name for wait in waiting}
+    states = observed.states(cluster.list_jobs(connection, namespace, selector), names)
+    queueing = observed.queueing(cluster.list_workloads(connection, namespace), names)
     seen = follow.Seen(connection, namespace, states, queueing)
     return sum(each(waiting, partial(follow.follow, seen)))

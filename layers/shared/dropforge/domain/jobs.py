@@ -7,7 +7,7 @@ One batch/v1 Job per step, created suspended under Kueue's labels: quota, not we
 import json
 from typing import Literal
 
-from pydantic import Field, ValidationError
+from pydantic import ValidationError
 
 from dropforge import naming
 from dropforge.domain.datasets import Dataset
@@ -118,54 +118,6 @@ def _container(plan: Plan, step: PlannedStep, command: tuple[str, ...], name: st
         "terminationMessagePolicy": "File",
         "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
     }
-
-
-class _Condition(Received):
-    type: str
-    status: str
-    reason: str = ""
-    message: str = ""
-
-
-class _Status(Received):
-    conditions: tuple[_Condition, ...] = ()
-    active: int = 0
-    started_at: str = Field(default="", alias="startTime")
-
-
-class _Metadata(Received):
-    name: str
-    labels: dict[str, str] = Field(default_factory=dict)
-    created_at: str = Field(default="", alias="creationTimestamp")
-
-
-class _Spec(Received):
-    suspend: bool = False
-
-
-class ObservedJob(Received):
-    """A batch/v1 Job as the API server returns it, as far as we read it."""
-
-    metadata: _Metadata
-    spec: _Spec = _Spec()
-    status: _Status = _Status()
-
-    def state(self) -> JobState:
-        """Return what the Job is doing. Only Complete and Failed end it: SuccessCriteriaMet and FailureTarget come before the pods are gone."""
-        for condition in self.status.conditions:
-            if condition.status == "True" and condition.type in ("Complete", "Failed"):
-                over: Literal["succeeded", "failed"] = "succeeded" if condition.type == "Complete" else "failed"
-                said = {"reason": condition.reason, "message": condition.message}
-                return JobState(name=self.metadata.name, phase=over, started_at=self.status.started_at, **said)
-        running = not self.spec.suspend and self.status.active > 0
-        phase: Literal["queued", "running"] = "running" if running else "queued"
-        return JobState(name=self.metadata.name, phase=phase, started_at=self.status.started_at)
-
-    @property
-    def owner(self) -> tuple[str, int]:
-        """The run id and the attempt that it belongs to."""
-        labels = self.metadata.labels
-        return labels.get(naming.label("run"), ""), int(labels.get(naming.label("attempt"), "0"))
 
 
 def read_termination(message: str) -> Termination | None:
