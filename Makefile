@@ -9,7 +9,7 @@ export UV_PYTHON_DOWNLOADS := never
 export SAM_CLI_TELEMETRY := 0
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup demo check test test-cluster walk test-hf golden docs build lock clean
+.PHONY: help setup demo check test test-cluster walk bench test-hf golden docs build lock clean
 
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 12
@@ -41,7 +41,7 @@ node_modules/ready: package-lock.json .npmrc | $(VENV)/ready
 check: $(VENV)/ready $(SAM) node_modules/ready ## Lint, types, import rules, template, machines, contracts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy layers/shared/dropforge cli localcloud containers/cpu_trainer/cpu_trainer functions scripts tests/cluster/conftest.py tests/cluster/probe.py tests/domain tests/contracts tests/functions tests/journeys
+	$(BIN)/mypy layers/shared/dropforge cli localcloud containers/cpu_trainer/cpu_trainer functions scripts benchmarks tests/cluster/conftest.py tests/cluster/probe.py tests/domain tests/contracts tests/functions tests/journeys
 	$(BIN)/lint-imports
 	AWS_DEFAULT_REGION=us-east-1 $(SAM) validate --lint
 	@mkdir -p build/machines  # the validator knows three partitions by name, and no substitution inside an ARN
@@ -57,6 +57,9 @@ test-cluster: $(VENV)/ready ## Run the cluster suite, on the cluster of KUBECONF
 
 walk: $(VENV)/ready ## Spoil every request of a run, before and after its effect (25 minutes)
 	$(BIN)/pytest -m walk tests/journeys
+
+bench: $(VENV)/ready ## Measure what must be fast (ratios within one run)
+	$(BIN)/python -m benchmarks
 
 test-hf: $(VENV)/ready ## Load our artefacts in transformers and peft (an environment of its own, minutes to install)
 	$(PYTHON) -m venv .venv-hf

@@ -1,6 +1,7 @@
 """The cluster adapter on a real API server that is busy, forgets, refuses or does not answer."""
 
 import time
+from collections.abc import Iterator
 
 import pytest
 from dropforge.adapters import cluster, connections
@@ -87,6 +88,11 @@ def test_a_list_that_the_server_forgets_is_read_again_and_gives_each_object_once
     assert sorted(found) == made
 
 
+def forget_after_each(onsite: Site, pages: Iterator[bytes]) -> None:
+    for _ in pages:
+        onsite.cluster.expire()
+
+
 def test_a_list_that_is_forgotten_again_and_again_is_given_up(
     onsite: Site, writer: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -95,7 +101,7 @@ def test_a_list_that_is_forgotten_again_and_again_is_given_up(
         cluster.apply(writer, job(onsite, f"again-{number}"))
     pages = cluster._pages(writer, cluster.JOBS.format(namespace=onsite.namespace), "")
     with pytest.raises(Unavailable, match="could not be read to its end 4 times"):
-        [onsite.cluster.expire() for _ in pages]
+        forget_after_each(onsite, pages)
 
 
 def test_a_field_that_the_server_does_not_know_is_refused_by_name(onsite: Site, writer: Connection) -> None:

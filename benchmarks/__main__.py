@@ -1,0 +1,45 @@
+"""Run the benchmarks: `python -m benchmarks [NAME ...]`; ends with 1 when a bound is not kept."""
+
+import json
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks import watcher
+from benchmarks.measure import Figure
+
+ALL: dict[str, Callable[[int, int], list[Figure]]] = {"watcher": watcher.run}
+
+
+def main(
+    names: Annotated[list[str] | None, typer.Argument(help=f"Of {', '.join(ALL)}; all when none is given.")] = None,
+    size: Annotated[int, typer.Option(help="How many objects a benchmark works on.")] = 10_000,
+    rounds: Annotated[int, typer.Option(help="How often each side takes its turn.")] = 5,
+    as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
+) -> None:
+    """Measure, and say whether every bound is kept."""
+    found = {name: ALL[name](size, rounds) for name in names or ALL}
+    if as_json:
+        typer.echo(
+            json.dumps({name: [{**f._asdict(), "kept": f.kept} for f in figures] for name, figures in found.items()})
+        )
+    else:
+        _show(found)
+    raise typer.Exit(not all(figure.kept for figures in found.values() for figure in figures))
+
+
+def _show(found: dict[str, list[Figure]]) -> None:
+    table = Table("benchmark", "figure", "value", "at most", "")
+    for name, figures in found.items():
+        for figure in figures:
+            most = "" if figure.most is None else f"{figure.most:g} {figure.unit}"
+            mark = "" if figure.most is None else "kept" if figure.kept else "[red]missed[/red]"
+            table.add_row(name, figure.what, f"{figure.value:.3g} {figure.unit}", most, mark)
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    typer.run(main)
