@@ -11,8 +11,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from dropforge.domain import onboarding
+
 from localcloud.aws.deploy import deploy
 from localcloud.aws.server import LocalAws
+from localcloud.eks_tokens import EksTokens
 from localcloud.kubernetes.cluster import LocalCluster
 from localcloud.kubernetes.images import Image
 from localcloud.team import prepare_team
@@ -44,7 +47,7 @@ class LocalCloud(AbstractContextManager["LocalCloud"]):
         self.image = trainer_image()
         self.aws = LocalAws(folder / "aws", speed=speed, port=port)
         self.cluster = LocalCluster(
-            EKS_NAME, folder / "cluster", images={self.image.repository: self.image}, speed=speed
+            EKS_NAME, folder / "cluster", images={self.image.repository: self.image}, speed=speed, tokens=self._tokens()
         )
         self.parameters = parameters or {}
         self.outputs: dict[str, str] = {}
@@ -98,6 +101,10 @@ class LocalCloud(AbstractContextManager["LocalCloud"]):
     def client(self, service: str) -> Any:
         """Return a boto3 client of the account."""
         return self.aws.client(service)
+
+    def _tokens(self) -> EksTokens:
+        """Whom the cluster lets in: roles with an access entry, as EKS does."""
+        return EksTokens(EKS_NAME, self.aws.account, lambda role: self.aws.access_entry(EKS_NAME, role), self.aws.time)
 
     def _make_file_system(self) -> str:
         fsx = self.client("fsx")
@@ -157,7 +164,11 @@ class LocalCloud(AbstractContextManager["LocalCloud"]):
         made = self.client("iam").create_role(
             RoleName=f"dropforge-{ENVIRONMENT}-{CLUSTER}-{kind}", AssumeRolePolicyDocument=json.dumps(trust)
         )
-        return str(made["Role"]["Arn"])
+        arn = str(made["Role"]["Arn"])
+        self.client("eks").create_access_entry(
+            clusterName=EKS_NAME, principalArn=arn, kubernetesGroups=[onboarding.group(kind)]
+        )
+        return arn
 
     def _write(self, nouns: str, name: str, spec: dict[str, Any]) -> None:
         parameter = f"/dropforge/{ENVIRONMENT}/{nouns}/{name}/spec"

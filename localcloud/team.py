@@ -6,7 +6,8 @@ Names follow HyperPod task governance. On AWS a platform team makes these once (
 from typing import Any
 
 from dropforge import naming
-from kubernetes.client import CoreV1Api, CustomObjectsApi
+from dropforge.domain import onboarding
+from kubernetes.client import CoreV1Api, CustomObjectsApi, RbacAuthorizationV1Api
 
 from localcloud.kubernetes.cluster import LocalCluster
 
@@ -17,16 +18,24 @@ PRIORITIES = {"inference": 100, "training": 75, "experiment": 50}
 
 def prepare_team(cluster: LocalCluster, team: str, cpu: str = "2", memory: str = "4Gi") -> None:
     """Make a team's objects on a new cluster; `cpu` and `memory` are its quota."""
-    api = cluster.client(token=f"k8s-aws-v1.{team}")
+    api = cluster.client()
     core, custom = CoreV1Api(api), CustomObjectsApi(api)
     namespace = naming.namespace(team)
     core.create_namespace({"metadata": {"name": namespace}})
     core.create_persistent_volume(_volume())
     core.create_namespaced_persistent_volume_claim(namespace, _claim())
+    _let_us_in(RbacAuthorizationV1Api(api), team)
     for plural, body in _cluster_objects(team, cpu, memory):
         custom.create_cluster_custom_object(KUEUE, "v1beta1", plural, body)
     queue = {**_object("LocalQueue", naming.queue(team)), "spec": {"clusterQueue": f"{namespace}-clusterqueue"}}
     custom.create_namespaced_custom_object(KUEUE, "v1beta1", namespace, "localqueues", queue)
+
+
+def _let_us_in(rbac: Any, team: str) -> None:
+    """Say what our two roles may do in the team's namespace."""
+    make = {"Role": rbac.create_namespaced_role, "RoleBinding": rbac.create_namespaced_role_binding}
+    for made in onboarding.access(team):
+        make[str(made["kind"])](naming.namespace(team), made)
 
 
 def _object(kind: str, name: str) -> dict[str, Any]:

@@ -45,6 +45,10 @@ class FakeEks:
         self._addresses[name] = _Address(endpoint, ca_pem)
         self._clusters.setdefault(name, _Cluster(_new_answer({"name": name}), self._clock.elapsed()))
 
+    def require(self, name: str) -> object:
+        """Raise ResourceNotFoundException for a cluster that does not exist."""
+        return self._get(name)
+
     def _get(self, name: str) -> _Cluster:
         if name not in self._clusters:
             raise AwsError("ResourceNotFoundException", f"No cluster found for name: {name}.", 404)

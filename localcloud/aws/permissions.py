@@ -123,11 +123,16 @@ def _object(request: Request, _: str) -> str:
     return "s3:::" + "/".join(filter(None, (path.get("Bucket"), path.get("Key"))))
 
 
+def _eks(call: Call) -> str:
+    entry = "AccessEntry" in call.operation
+    return f"access-entry/{call.path_values['clusterName']}/any" if entry else f"cluster/{call.path_values['name']}"
+
+
 _NAMES: dict[str, Callable[[Request, str], str]] = {
     "s3": _object,
     "dynamodb": lambda r, place: f"dynamodb:{place}:table/{r.said['TableName']}",
     "ssm": lambda r, place: f"ssm:{place}:parameter/{r.said['Name'].lstrip('/')}",
-    "eks": lambda r, place: f"eks:{place}:cluster/{r.call.path_values['name']}",
+    "eks": lambda r, place: f"eks:{place}:{_eks(r.call)}",
     "lambda": lambda r, place: f"lambda:{place}:function:{r.call.path_values['FunctionName'].rpartition(':')[2]}",
     "events": lambda r, place: f"events:{place}:event-bus/{r.said['Entries'][0].get('EventBusName', 'default')}",
     "sqs": lambda r, place: f"sqs:{place}:{r.said['QueueUrl'].rpartition('/')[2]}",

@@ -6,6 +6,7 @@ moto's state is global to the process, so there is one LocalAws at a time; start
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
@@ -25,6 +26,7 @@ from localcloud.aws import (
     staleness,
     stepfunctions,
 )
+from localcloud.aws.access_entries import AccessEntries, Entry
 from localcloud.aws.clock import Clock
 from localcloud.aws.delivery import Courier
 from localcloud.aws.disturbance import Disturbance, Disturber
@@ -121,7 +123,8 @@ class LocalAws(AbstractContextManager["LocalAws"]):
     def _add_fakes(self, front: Front) -> None:
         self._fsx = FakeFsx(self.folder / "fsx", self.clock, self.client, self._courier)
         self._eks = FakeEks(self.clock)
-        for fake in (self._fsx, self._eks, ModelRegistry(self.client, self.announce, self._stale)):
+        self._access = AccessEntries(self._eks.require)
+        for fake in (self._fsx, self._eks, self._access, ModelRegistry(self.client, self.announce, self._stale)):
             front.register(fake)
 
     def stop(self) -> None:
@@ -137,6 +140,14 @@ class LocalAws(AbstractContextManager["LocalAws"]):
             if name not in self._clients:
                 self._clients[name] = sessions.new_client(name, REGION, self.endpoint)
             return self._clients[name]
+
+    def access_entry(self, cluster: str, role_arn: str) -> Entry | None:
+        """The access entry of a role on an EKS cluster, or None: whom the cluster takes it for."""
+        return self._access.find(cluster, role_arn)
+
+    def time(self) -> datetime:
+        """The time that functions see: the real one, and what it was made to jump."""
+        return datetime.now(UTC) + timedelta(seconds=self._runtime.shift)
 
     def fault(self, service: str, operation: str, error: str, times: int = 1, status: int = 400) -> None:
         """Let the next `times` calls of `operation` (as botocore spells both names) answer with the error code `error`."""

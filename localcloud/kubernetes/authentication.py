@@ -1,19 +1,41 @@
-"""Who is asking. Only the form of an EKS token is checked here, not yet the presigned URL inside it."""
+"""Who is asking. The cluster knows its own administrator; whom it lets in beyond that, somebody else decides (`Tokens`)."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 from localcloud.kubernetes.errors import StatusError
 
-_PREFIX = "Bearer k8s-aws-v1."
-OWN_TOKEN = "k8s-aws-v1.local"  # noqa: S105 - not a secret: only its form is checked
+OWN_TOKEN = "k8s-aws-v1.local"  # noqa: S105 - not a secret: it opens a cluster on this machine, for this machine
+MASTERS = "system:masters"
+AUTHENTICATED = "system:authenticated"
 
 
-def authenticate(headers: Mapping[str, str]) -> str:
-    """Give the user name behind a request; StatusError 401 without an EKS bearer token."""
-    token = headers.get("Authorization") or ""
-    if not token.startswith(_PREFIX) or token == _PREFIX:
+class User(NamedTuple):
+    """A name and the groups it belongs to."""
+
+    name: str
+    groups: tuple[str, ...] = ()
+
+
+NOBODY = User("")
+ADMINISTRATOR = User("kubernetes-admin", (MASTERS,))
+Tokens = Callable[[str], User | None]
+
+
+def nobody(_: str) -> User | None:
+    """Know no token."""
+    return None
+
+
+def authenticate(headers: Mapping[str, str], tokens: Tokens) -> User:
+    """Give the user behind a request; StatusError 401, without a word why, for a token that nobody knows."""
+    scheme, _, token = (headers.get("Authorization") or "").partition(" ")
+    user = None
+    if scheme == "Bearer":
+        user = ADMINISTRATOR if token == OWN_TOKEN else tokens(token)
+    if user is None:
         raise StatusError(401, "Unauthorized", "Unauthorized")
-    return "kubernetes-admin"
+    return User(user.name, (*user.groups, AUTHENTICATED))
 
 
 def is_own(headers: Mapping[str, str]) -> bool:

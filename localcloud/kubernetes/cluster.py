@@ -14,8 +14,9 @@ from typing import Any, Self
 import kubernetes.client
 import yaml
 
+from localcloud.kubernetes import authorization
 from localcloud.kubernetes.api import Api
-from localcloud.kubernetes.authentication import OWN_TOKEN
+from localcloud.kubernetes.authentication import OWN_TOKEN, Tokens, User, nobody
 from localcloud.kubernetes.certificates import issue
 from localcloud.kubernetes.containers import Host
 from localcloud.kubernetes.garbage import Garbage
@@ -28,7 +29,7 @@ from localcloud.kubernetes.refusals import Refusals
 from localcloud.kubernetes.request_log import RequestLog, Seen, When
 from localcloud.kubernetes.resources import NAMESPACES
 from localcloud.kubernetes.scheduling import Scheduler
-from localcloud.kubernetes.server import Server
+from localcloud.kubernetes.server import Door, Server
 from localcloud.kubernetes.verbs import Verbs
 from localcloud.kubernetes.volumes import Volumes
 
@@ -37,7 +38,10 @@ _FIRST_NAMESPACES = ("default", "kube-system", "kueue-system")
 
 @dataclass
 class LocalCluster:
-    """One cluster; `speed` divides Kubernetes' own waits (grace periods, back-off, time to live)."""
+    """One cluster; `speed` divides Kubernetes' own waits (grace periods, back-off, time to live).
+
+    `tokens` says who presents a bearer token; without it only clients that the cluster gave away itself get in.
+    """
 
     name: str
     folder: Path
@@ -45,6 +49,7 @@ class LocalCluster:
     speed: float = field(default=1.0, kw_only=True)
     capacity: Mapping[str, str] | None = field(default=None, kw_only=True)
     port: int = field(default=0, kw_only=True)
+    tokens: Tokens = field(default=nobody, kw_only=True)
 
     def __post_init__(self) -> None:
         self.folder = Path(self.folder).absolute()
@@ -64,6 +69,7 @@ class LocalCluster:
         (self.folder / ".ca.pem").write_text(self.ca_pem)
         for namespace in _FIRST_NAMESPACES:
             self._api.create(NAMESPACES, "", {"metadata": {"name": namespace}})
+        authorization.install(self._api)
         register(self._api, self.node, self.capacity)
         self._loops = [Loop(name, self._api.store, part.reconcile) for name, part in self._controllers().items()]
         self.resume()
@@ -140,8 +146,13 @@ class LocalCluster:
     def resume(self) -> None:
         """Make the API reachable again, at the same address."""
         if self._server is None:
-            self._server = Server(self.port, self._tls(), self._verbs, self._refusals, self._requests)
+            door = Door(self._ask, authorization.Authorizer(self._api), self._verbs)
+            self._server = Server(self.port, self._tls(), door, self._refusals, self._requests)
             self.port = self._server.server_address[1]
+
+    def _ask(self, token: str) -> User | None:
+        """Ask whoever knows tokens at the moment."""
+        return self.tokens(token)
 
     def _tls(self) -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

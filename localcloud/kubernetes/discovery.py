@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from localcloud.kubernetes import errors, resources
+from localcloud.kubernetes import errors, resources, reviews
 from localcloud.kubernetes.objects import Object
 from localcloud.kubernetes.resources import PODS, Resource
 
@@ -46,28 +46,33 @@ def _core_versions() -> Object:
 
 
 def _groups() -> Object:
-    names = dict.fromkeys(r.group for r in resources.ALL if r.group)
+    names = dict.fromkeys([*(r.group for r in resources.ALL if r.group), *(group for group, _ in reviews.KINDS)])
     return {"kind": "APIGroupList", "apiVersion": "v1", "groups": [_group(name) for name in names]}
 
 
 def _group(name: str) -> Object:
-    versions = dict.fromkeys(v for r in resources.ALL if r.group == name for v in r.versions)
+    versions = dict.fromkeys(v for r in resources.ALL if r.group == name for v in r.versions) or [reviews.VERSION]
     listed = [{"groupVersion": f"{name}/{version}", "version": version} for version in versions]
     return {"name": name, "versions": listed, "preferredVersion": listed[0]}
 
 
 def _one_group(name: str) -> Object:
-    if not any(r.group == name for r in resources.ALL):
+    if not any(r.group == name for r in resources.ALL) and name not in {group for group, _ in reviews.KINDS}:
         raise errors.unknown_path()
     return {"kind": "APIGroup", "apiVersion": "v1", **_group(name)}
 
 
 def _kinds(group: str, version: str) -> Object:
     listed = [entry for r in resources.served(group, version) for entry in _entries(r)]
+    listed += [_review(plural, kind) for (of, plural), kind in reviews.KINDS.items() if of == group]
     if not listed:
         raise errors.unknown_path()
     group_version = f"{group}/{version}" if group else version
     return {"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": group_version, "resources": listed}
+
+
+def _review(plural: str, kind: str) -> Object:
+    return {"name": plural, "singularName": kind.lower(), "namespaced": False, "kind": kind, "verbs": ["create"]}
 
 
 def _entries(resource: Resource) -> list[Object]:

@@ -11,22 +11,41 @@ import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import yaml
 
-from localcloud.kubernetes import discovery, targets
-from localcloud.kubernetes.authentication import authenticate, is_own
+from localcloud.kubernetes import discovery, reviews, targets
+from localcloud.kubernetes.authentication import NOBODY, Tokens, authenticate, is_own
+from localcloud.kubernetes.authorization import Authorizer, attempt_of
 from localcloud.kubernetes.errors import StatusError, bad_request
 from localcloud.kubernetes.objects import Object
 from localcloud.kubernetes.refusals import Refusals
 from localcloud.kubernetes.request_log import RequestLog
-from localcloud.kubernetes.targets import Request
+from localcloud.kubernetes.targets import Request, Target
 from localcloud.kubernetes.verbs import Answer, Verbs
 
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Door:
+    """What stands behind the connection: who is let in, who may do what, and what is done."""
+
+    tokens: Tokens
+    authorizer: Authorizer
+    verbs: Verbs
+
+    def answer(self, request: Request, verb: str, target: Target | None, review: tuple[str, str] | None) -> Answer:
+        """Carry out a request that its user may make; StatusError 403 otherwise."""
+        if review is not None:
+            self.authorizer.require(request.user, reviews.attempt_of(review))
+            return Answer(201, reviews.answer(review, request, request.user, self.authorizer))
+        self.authorizer.require(request.user, attempt_of(verb, target, request.path))
+        return self.verbs.answer(request)
 
 
 class Server(ThreadingHTTPServer):
@@ -37,10 +56,10 @@ class Server(ThreadingHTTPServer):
     request_queue_size = 128
 
     def __init__(
-        self, port: int, context: ssl.SSLContext, verbs: Verbs, refusals: Refusals, requests: RequestLog
+        self, port: int, context: ssl.SSLContext, door: Door, refusals: Refusals, requests: RequestLog
     ) -> None:
         self.context = context
-        self.verbs = verbs
+        self.door = door
         self.refusals = refusals
         self.requests = requests
         self._open: set[socket.socket] = set()
@@ -110,22 +129,23 @@ class Connection(BaseHTTPRequestHandler):
         url = urlsplit(self.path)
         is_open = url.path in discovery.OPEN
         headers = {name.title(): value for name, value in self.headers.items()}
-        user = "" if is_open else authenticate(headers)
+        user = NOBODY if is_open else authenticate(headers, self.server.door.tokens)
         query = {key: values[-1] for key, values in parse_qs(url.query, keep_blank_values=True).items()}
         content_type = headers.get("Content-Type", "")
         request = Request(self.command, url.path, query, headers, _decoded(raw, content_type), user)
-        return self.server.verbs.answer(request) if is_open else self._carry_out(request)
+        return self.server.door.verbs.answer(request) if is_open else self._carry_out(request)
 
     def _carry_out(self, request: Request) -> Answer:
         is_document = request.method == "GET" and discovery.document(request.path) is not None
-        target = None if is_document else targets.parse(request.path)
+        review = reviews.asked(request)
+        target = None if is_document or review else targets.parse(request.path)
         verb = targets.verb(request, target)
         failure = None if is_own(request.headers) else self.server.requests.take(verb, request.path, target)
         if failure and failure.when == "before":
             failure.strike()
         self.server.refusals.check(verb, target.resource.plural if target else "")
         try:
-            return self.server.verbs.answer(request)
+            return self.server.door.answer(request, verb, target, review)
         finally:  # an answer is lost whatever it says
             if failure:
                 failure.strike()
@@ -136,6 +156,7 @@ class Connection(BaseHTTPRequestHandler):
             return
         content, kind = _encoded(answer.body)
         self.send_response_only(answer.code)
+        self.send_header("Date", self.date_time_string())
         for name, value in {**(headers or {}), "Content-Type": kind, "Content-Length": str(len(content))}.items():
             self.send_header(name, value)
         self.end_headers()

@@ -6,6 +6,7 @@ from typing import Any
 
 from localcloud.kubernetes import errors, resources
 from localcloud.kubernetes.api import Place
+from localcloud.kubernetes.authentication import NOBODY, User
 from localcloud.kubernetes.resources import PODS, Resource
 
 _STATUS_OF_NAMESPACE = ("status", "finalize")
@@ -20,7 +21,7 @@ class Request:
     query: Mapping[str, str] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
     body: Any = None
-    user: str = ""
+    user: User = NOBODY
 
     def flag(self, name: str) -> bool:
         """Tell whether a query parameter is true."""

@@ -5,22 +5,27 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from dropforge import naming
-from dropforge.adapters import admissions, aws, ledger
+from dropforge.adapters import admissions, aws, clock, ledger
+from dropforge.domain import onboarding
 from dropforge.domain.clusters import Cluster
 from dropforge.domain.plans import Plan
 from dropforge.domain.runs import Run
 from kubernetes.client import BatchV1Api, CoreV1Api
 
+from localcloud.aws.access_entries import Entry
+from localcloud.eks_tokens import EksTokens
 from localcloud.kubernetes import Image, LocalCluster
 from localcloud.team import prepare_team
 from tests import builders
 from tests.contracts.repository import Document
 from tests.functions.wires import answering, body_of, reachable, reply
 
+ACCOUNT = "123456789012"
 DIGEST = "sha256:" + "a" * 64
 PROGRAM = (
     "import runpy, os, sys\nrunpy.run_path(os.path.join(os.environ['SITE'], sys.argv[sys.argv.index('--job') + 1]))\n"
@@ -41,6 +46,8 @@ class Site:
     cluster: LocalCluster
     spec: Cluster
     programs: Path
+    entries: dict[str, Entry]
+    skew: list[timedelta]
     tokens: list[tuple[str, Document]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -121,11 +128,18 @@ def one_cluster(folder: Path) -> Iterator[Site]:
     programs.mkdir()
     (root / "tiny" / "__main__.py").write_text(PROGRAM)
     images = {"tiny": Image("tiny", DIGEST, root, {"SITE": str(programs)})}
+    skew = [timedelta(0)]  # how much later it is at the cluster
     paths = {"claim": "fsx", "mount_path": str(folder), "scratch_path": str(folder)}
     spec = builders.CLUSTER.model_copy(update=paths)
-    with LocalCluster(spec.eks_name, folder / "cluster", images=images, speed=100) as cluster:
+    roles = {spec.reader_role: "reader", spec.writer_role: "writer"}
+    entries = {
+        arn: {"username": f"{role}/{{{{SessionName}}}}", "kubernetesGroups": [onboarding.group(role)]}
+        for arn, role in roles.items()
+    }
+    tokens = EksTokens(spec.eks_name, ACCOUNT, entries.get, lambda: clock.now() + skew[0])
+    with LocalCluster(spec.eks_name, folder / "cluster", images=images, speed=100, tokens=tokens) as cluster:
         prepare_team(cluster, builders.PROJECT.team, cpu="1")
-        yield Site(cluster, spec, programs)
+        yield Site(cluster, spec, programs, entries, skew)
 
 
 @contextmanager
@@ -136,7 +150,7 @@ def connected(site: Site) -> Iterator[Site]:
     site.tokens.clear()
     sfn = aws.stepfunctions()
     with (
-        reachable(site.cluster),
+        reachable(site.cluster, site.entries),
         answering(sfn, "SendTaskSuccess", site.answer_token),
         answering(sfn, "SendTaskFailure", site.answer_token),
     ):

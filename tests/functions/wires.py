@@ -7,10 +7,11 @@ import base64
 import io
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, cast
+from urllib.parse import unquote
 
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from dropforge.adapters import aws
@@ -106,12 +107,22 @@ def functions(call: Callable[[str, Document], Document]) -> Iterator[Functions]:
 
 
 @contextmanager
-def reachable(cluster: LocalCluster) -> Iterator[None]:
-    """EKS as it describes a cluster of ours."""
+def reachable(cluster: LocalCluster, entries: Mapping[str, Document]) -> Iterator[None]:
+    """EKS as it describes a cluster of ours and its access entries."""
     described = {
         "name": cluster.name,
         "endpoint": cluster.endpoint,
         "certificateAuthority": {"data": base64.b64encode(cluster.ca_pem.encode()).decode()},
     }
-    with answering(aws.eks(), "DescribeCluster", lambda request: reply(request, {"cluster": described})):
+
+    def entry(request: AWSPreparedRequest) -> AWSResponse:
+        role = unquote(request.url.rpartition("/access-entries/")[2])
+        if role in entries:
+            return reply(request, {"accessEntry": entries[role]})
+        return reply(request, {"message": "none"}, 404, {"x-amzn-ErrorType": "ResourceNotFoundException"})
+
+    with (
+        answering(aws.eks(), "DescribeCluster", lambda request: reply(request, {"cluster": described})),
+        answering(aws.eks(), "DescribeAccessEntry", entry),
+    ):
         yield

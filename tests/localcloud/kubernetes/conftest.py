@@ -15,6 +15,7 @@ import pytest
 
 from localcloud.kubernetes import Image, LocalCluster
 from tests.cluster.probe import Probe
+from tests.localcloud.kubernetes.anybody import anybody
 
 DIGEST = "sha256:" + "a" * 64
 IMAGE = f"registry.local/tool@{DIGEST}"
@@ -42,7 +43,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCluster]:
     (root / "greeter" / "__main__.py").write_text("print('hello from the image')")
     images = {"tool": Image("tool", DIGEST, root, {"FROM_IMAGE": "yes"})}
     folder = tmp_path_factory.mktemp("cluster")
-    with LocalCluster("suite", folder, images=images, speed=100, capacity={"cpu": "64"}) as running:
+    with LocalCluster("suite", folder, images=images, tokens=anybody, speed=100, capacity={"cpu": "64"}) as running:
         yield running
 
 

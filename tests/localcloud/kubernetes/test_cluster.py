@@ -12,6 +12,7 @@ import yaml
 from cryptography import x509
 
 from localcloud.kubernetes import Image, LocalCluster
+from tests.localcloud.kubernetes.anybody import anybody
 
 DIGEST = "sha256:" + "a" * 64
 
@@ -19,7 +20,7 @@ DIGEST = "sha256:" + "a" * 64
 @pytest.fixture
 def fresh(tmp_path):
     images = {"tool": Image("tool", DIGEST, tmp_path, {})}
-    with LocalCluster("fresh", tmp_path / "cluster", images=images, speed=100) as running:
+    with LocalCluster("fresh", tmp_path / "cluster", images=images, tokens=anybody, speed=100) as running:
         yield running
 
 
@@ -33,7 +34,7 @@ def start_sleeper(cluster):
 def test_a_stopped_cluster_leaves_no_thread_and_no_process(tmp_path, eventually):
     before = set(threading.enumerate())
     images = {"tool": Image("tool", DIGEST, tmp_path, {})}
-    with LocalCluster("short", tmp_path / "cluster", images=images) as running:
+    with LocalCluster("short", tmp_path / "cluster", images=images, tokens=anybody) as running:
         core = start_sleeper(running)
         eventually(lambda: core.read_namespaced_pod("p", "default").status.phase == "Running")
         log = next((tmp_path / "cluster").rglob("c.log"))

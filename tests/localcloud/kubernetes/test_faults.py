@@ -9,6 +9,7 @@ import pytest
 import urllib3
 
 from localcloud.kubernetes import Image, LocalCluster
+from tests.localcloud.kubernetes.anybody import anybody
 
 DIGEST = "sha256:" + "a" * 64
 TOKEN = "k8s-aws-v1.product"
@@ -18,7 +19,7 @@ CLOSED = (urllib3.exceptions.ProtocolError, http.client.RemoteDisconnected, Conn
 @pytest.fixture
 def fresh(tmp_path):
     images = {"tool": Image("tool", DIGEST, tmp_path, {})}
-    with LocalCluster("faults", tmp_path / "cluster", images=images, speed=100) as running:
+    with LocalCluster("faults", tmp_path / "cluster", images=images, tokens=anybody, speed=100) as running:
         yield running
 
 
@@ -214,7 +215,7 @@ def test_a_node_is_lost_only_once(fresh):
 def test_a_cluster_that_lost_its_node_stops_without_remains(tmp_path, eventually):
     before = set(threading.enumerate())
     images = {"tool": Image("tool", DIGEST, tmp_path, {})}
-    with LocalCluster("short", tmp_path / "cluster", images=images) as running:
+    with LocalCluster("short", tmp_path / "cluster", images=images, tokens=anybody) as running:
         look = kubernetes.client.CoreV1Api(running.client())
         job(running, "j", "echo $$$$; sleep 60")
         pid = running_pid(look, eventually)

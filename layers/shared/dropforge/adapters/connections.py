@@ -11,7 +11,8 @@ import random
 import ssl
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cache
 from typing import Any, Literal, cast
 from urllib.parse import urlencode
@@ -23,7 +24,7 @@ from botocore.awsrequest import AWSRequest
 from kubernetes.client import ApiClient, Configuration
 from kubernetes.client.exceptions import ApiException
 
-from dropforge.adapters import aws, clock
+from dropforge.adapters import access, aws, clock
 from dropforge.domain.clusters import Cluster
 from dropforge.errors import Conflict, InvalidInput, Unavailable
 
@@ -45,6 +46,7 @@ class Connection:
     api: ApiClient
     spec: Cluster
     role: Role
+    signed_at: datetime = field(default_factory=clock.now)
     fresh_until: float = 0.0
     kueue_version: str = ""
 
@@ -52,6 +54,11 @@ class Connection:
     def cluster(self) -> str:
         """The cluster's name."""
         return self.spec.name
+
+    @property
+    def role_arn(self) -> str:
+        """The IAM role that asks."""
+        return self.spec.writer_role if self.role == "writer" else self.spec.reader_role
 
 
 def connect(cluster: Cluster, role: Role) -> Connection:
@@ -86,12 +93,13 @@ def _tls(ca: str) -> ssl.SSLContext:
 
 def _sign_in(connection: Connection) -> None:
     """Give a connection a new token, used for 14 minutes or as long as the role's credentials last."""
-    cluster = connection.spec
-    arn = cluster.writer_role if connection.role == "writer" else cluster.reader_role
-    assumed = aws.sts().assume_role(RoleArn=arn, RoleSessionName="dropforge", DurationSeconds=900)["Credentials"]
+    assumed = aws.sts().assume_role(RoleArn=connection.role_arn, RoleSessionName="dropforge", DurationSeconds=900)[
+        "Credentials"
+    ]
     keys = assumed["AccessKeyId"], assumed["SecretAccessKey"], assumed["SessionToken"]
-    connection.api.set_default_header("Authorization", f"Bearer {_token(keys, cluster.eks_name)}")
-    connection.fresh_until = min(clock.now().timestamp() + TOKEN_SECONDS, assumed["Expiration"].timestamp())
+    connection.api.set_default_header("Authorization", f"Bearer {_token(keys, connection.spec.eks_name)}")
+    connection.signed_at = clock.now()
+    connection.fresh_until = min(connection.signed_at.timestamp() + TOKEN_SECONDS, assumed["Expiration"].timestamp())
 
 
 def _token(keys: tuple[str, str, str], eks_name: str) -> str:
@@ -123,7 +131,7 @@ def request(connection: Connection, verb: Verb, path: str, query: Query | None =
             if error.status == 401 and tried == 1:  # the token may have been revoked, or our clock jumped
                 _sign_in(connection)
             elif error.status not in BUSY or tried == TRIES:
-                raise _translate(error, path) from error
+                raise _translate(connection, error, path) from error
             else:
                 time.sleep(_pause(tried, error))
         except urllib3.exceptions.HTTPError as error:
@@ -150,12 +158,16 @@ def _once(connection: Connection, verb: Verb, path: str, query: Query, body: Any
     return data if isinstance(data, bytes) else str(data).encode()
 
 
-def _translate(error: Any, path: str) -> Exception:
+def _translate(connection: Connection, error: Any, path: str) -> Exception:
     """One table from HTTP status to our errors; anything else passes as the client's own error, a defect."""
     why = f"{error.status} {error.reason}: {_said(error)}"
     if error.status in BUSY:
         return Unavailable("ClusterUnreachable", why, {"path": path})
-    if error.status in (400, 401, 403, 422):
+    if error.status == 401:
+        return access.explain(connection.spec, connection.role_arn, connection.signed_at, error)
+    if error.status == 403:
+        return access.forbidden(connection.spec, connection.role_arn, _said(error), path)
+    if error.status in (400, 422):
         return InvalidInput("ClusterRefused", why, {"path": path, "status": error.status})
     if error.status == 409:
         return Conflict("ObjectHeld", why, {"path": path})

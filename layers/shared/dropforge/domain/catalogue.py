@@ -262,6 +262,31 @@ CATALOGUE: dict[str, Entry] = {
         "the platform team",
         "Read the API server's message in the evidence; check the team's namespace, queue and access.",
     ),
+    "ClusterTokenExpired": Entry(
+        "InvalidInput",
+        "The cluster takes our token for one of another time.",
+        "the platform team",
+        "Compare the clocks: a token is good for 15 minutes from its signature.",
+    ),
+    "ClusterNameMismatch": Entry(
+        "InvalidInput",
+        "The cluster takes our token for another cluster's.",
+        "the platform team",
+        "Correct `eks_name` in the cluster's spec: it must be the name of the EKS cluster that answers (docs/operations.md, Clusters).",
+    ),
+    "ClusterAccessMissing": Entry(
+        "InvalidInput",
+        "The cluster does not know our role.",
+        "the platform team",
+        "Make an access entry for the role (docs/operations.md, Clusters): aws eks create-access-entry --cluster-name NAME "
+        "--principal-arn ROLE --kubernetes-groups dropforge-reader (or dropforge-writer).",
+    ),
+    "ClusterRuleMissing": Entry(
+        "InvalidInput",
+        "The cluster knows our role, and no rule of RBAC allows what it asked for.",
+        "the platform team",
+        "Apply the team's Roles and RoleBindings again (docs/operations.md, Clusters); the cause names verb, resource and namespace.",
+    ),
     "ObjectHeld": Entry(
         "Conflict",
         "Another controller manages the same fields of the object on the cluster.",

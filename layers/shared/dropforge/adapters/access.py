@@ -1,0 +1,53 @@
+"""Why a cluster does not let us in. The server says 401 and no more, so what it may mean is looked at from our side, in the order in which EKS does.
+
+The cases are those of aws-iam-authenticator: a token is refused when its time is off by more than 15 minutes, when it was signed for another
+cluster's name, and when its role has no access entry. A 403 names what RBAC does not allow.
+"""
+
+from datetime import datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from dropforge.adapters import aws
+from dropforge.domain.clusters import Cluster
+from dropforge.domain.failures import Evidence
+from dropforge.errors import InvalidInput
+
+GOOD_FOR = timedelta(minutes=15)
+
+
+def explain(cluster: Cluster, role_arn: str, signed_at: datetime, error: Any) -> InvalidInput:
+    """Return what a 401 means; `error` is the client's exception, whose `Date` header is the server's time."""
+    evidence: Evidence = {"cluster": cluster.name, "eks_name": cluster.eks_name, "role": role_arn}
+    apart = _time_apart(signed_at, error)
+    if apart is not None and abs(apart) > GOOD_FOR:
+        why = f"The token was signed at {signed_at:%H:%M:%S}, the server's time is {apart.total_seconds() / 60:+.0f} minutes away from it."
+        return InvalidInput("ClusterTokenExpired", why, evidence)
+    if not _has_entry(cluster, role_arn):
+        why = f"`{role_arn}` has no access entry on the EKS cluster `{cluster.eks_name}`."
+        return InvalidInput("ClusterAccessMissing", why, evidence)
+    why = f"Time and access entry are right for `{cluster.eks_name}`, so what is left is that the server goes by another name."
+    return InvalidInput("ClusterNameMismatch", why, evidence)
+
+
+def forbidden(cluster: Cluster, role_arn: str, said: str, path: str) -> InvalidInput:
+    """Return what a 403 means: a rule that the role's groups lack, in the API server's words."""
+    return InvalidInput("ClusterRuleMissing", said, {"cluster": cluster.name, "role": role_arn, "path": path})
+
+
+def _time_apart(signed_at: datetime, error: Any) -> timedelta | None:
+    """How much later it is at the server; None when it does not say."""
+    date = (error.headers or {}).get("Date")
+    return parsedate_to_datetime(date) - signed_at if date else None
+
+
+def _has_entry(cluster: Cluster, role_arn: str) -> bool:
+    try:
+        aws.eks().describe_access_entry(clusterName=cluster.eks_name, principalArn=role_arn)
+    except ClientError as error:
+        if aws.code_of(error) == "ResourceNotFoundException":
+            return False
+        raise
+    return True

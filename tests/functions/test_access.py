@@ -1,0 +1,91 @@
+"""Four ways in which a cluster does not let us in, each told apart by what to do about it. Every one is made on a real API server."""
+
+import copy
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import pytest
+from dropforge.adapters import cluster, connections
+from dropforge.adapters.connections import connect
+from dropforge.domain.failures import Failure
+from dropforge.errors import InvalidInput
+from kubernetes.client import RbacAuthorizationV1Api
+
+from tests.functions.conftest import forget_connections
+from tests.functions.site import Site
+
+
+@pytest.fixture(autouse=True)
+def as_before(onsite: Site) -> Iterator[None]:
+    """The cluster lets everybody in again after a test."""
+    entries = dict(onsite.entries)
+    yield
+    onsite.entries.clear()
+    onsite.entries.update(entries)
+    onsite.skew[0] = timedelta(0)
+    forget_connections()
+
+
+def refused(onsite: Site, **changed: str) -> Failure:
+    reader = connect(onsite.spec.model_copy(update=changed), "reader")
+    with pytest.raises(InvalidInput) as raised:
+        list(cluster.list_jobs(reader, onsite.namespace, ""))
+    return raised.value.failure
+
+
+def test_whoever_is_let_in_is_let_in(onsite: Site) -> None:
+    assert list(cluster.list_jobs(connect(onsite.spec, "reader"), onsite.namespace, "")) == []
+
+
+@pytest.mark.parametrize("minutes", [-40, 40])
+def test_a_token_of_another_time_names_both_times(onsite: Site, minutes: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    onsite.skew[0] = timedelta(minutes=minutes)
+    monkeypatch.setattr("localcloud.kubernetes.server.Connection.date_time_string", lambda _: at_cluster(minutes))
+    failure = refused(onsite)
+    assert failure.code == "ClusterTokenExpired"
+    assert f"{minutes:+d} minutes away" in failure.why
+
+
+def at_cluster(minutes: int) -> str:
+    """The cluster's time as an HTTP date."""
+    return format_datetime(datetime.now(UTC) + timedelta(minutes=minutes), usegmt=True)
+
+
+def test_a_token_for_another_cluster_names_the_name_that_is_wrong(onsite: Site) -> None:
+    failure = refused(onsite, eks_name="another-eks")
+    assert failure.code == "ClusterNameMismatch"
+    assert "`another-eks`" in failure.why
+    assert "`eks_name`" in failure.next
+
+
+def test_a_role_without_an_access_entry_is_named_with_the_command_that_makes_one(onsite: Site) -> None:
+    del onsite.entries[onsite.spec.reader_role]
+    failure = refused(onsite)
+    assert failure.code == "ClusterAccessMissing"
+    assert onsite.spec.reader_role in failure.why
+    assert "aws eks create-access-entry" in failure.next
+
+
+def test_a_rule_that_is_missing_is_named_in_the_servers_own_words(onsite: Site) -> None:
+    rbac = RbacAuthorizationV1Api(onsite.cluster.client())
+    whole = rbac.read_namespaced_role("dropforge-reader", onsite.namespace)
+    less = copy.deepcopy(whole)
+    less.rules = [rule for rule in whole.rules if "jobs" not in rule.resources]
+    rbac.replace_namespaced_role("dropforge-reader", onsite.namespace, less)
+    failure = refused(onsite)
+    whole.metadata.resource_version = None
+    rbac.replace_namespaced_role("dropforge-reader", onsite.namespace, whole)
+    assert failure.code == "ClusterRuleMissing"
+    assert failure.why == (
+        'jobs.batch is forbidden: User "reader/dropforge" cannot list resource "jobs" in API group "batch" '
+        f'in the namespace "{onsite.namespace}"'
+    )
+
+
+def test_the_reader_may_not_delete_and_the_writer_may_not_look_at_other_namespaces(onsite: Site) -> None:
+    with pytest.raises(InvalidInput, match=r'cannot delete resource \\+"jobs'):
+        cluster.delete_job(connect(onsite.spec, "reader"), onsite.namespace, "any")
+    with pytest.raises(InvalidInput, match=r"in the namespace .+kube-system"):
+        list(cluster.list_jobs(connect(onsite.spec, "writer"), "kube-system", ""))
+    assert connections.connect(onsite.spec, "writer").role == "writer"

@@ -1,0 +1,86 @@
+"""Tokens as EKS takes them: a presigned GetCallerIdentity of a role with an access entry, fresh and signed for this cluster's name."""
+
+import base64
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import boto3
+import pytest
+from botocore.auth import SigV4QueryAuth
+from botocore.awsrequest import AWSRequest
+from moto import mock_aws
+
+from localcloud.eks_tokens import EksTokens
+from localcloud.kubernetes.authentication import User
+
+ROLE = "arn:aws:iam::123456789012:role/reader"
+URL = "https://sts.us-east-1.amazonaws.com/?Action=GetCallerIdentity&Version=2011-06-15"
+ENTRY = {"username": "arn:aws:sts::123456789012:assumed-role/reader/{{SessionName}}", "kubernetesGroups": ["readers"]}
+
+
+@pytest.fixture(autouse=True)
+def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "test")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    with mock_aws():
+        yield
+
+
+def tokens(entry: object = ENTRY, later: timedelta = timedelta(0)) -> EksTokens:
+    known = {ROLE: entry} if entry else {}
+    return EksTokens("research", "123456789012", known.get, lambda: datetime.now(UTC) + later)  # type: ignore[arg-type]
+
+
+def token(
+    url: str = URL, cluster: str = "research", header: str = "x-k8s-aws-id", change: tuple[str, str] = ("", "")
+) -> str:
+    assumed = boto3.client("sts").assume_role(RoleArn=ROLE, RoleSessionName="dropforge")["Credentials"]
+    session = boto3.Session(assumed["AccessKeyId"], assumed["SecretAccessKey"], assumed["SessionToken"])
+    credentials = session.get_credentials()
+    assert credentials is not None
+    request = AWSRequest("GET", url, headers={header: cluster})
+    SigV4QueryAuth(credentials.get_frozen_credentials(), "sts", "us-east-1", expires=60).add_auth(request)
+    return "k8s-aws-v1." + base64.urlsafe_b64encode(str(request.url).replace(*change).encode()).decode().rstrip("=")
+
+
+def test_a_role_with_an_entry_is_who_the_entry_says() -> None:
+    name = "arn:aws:sts::123456789012:assumed-role/reader/dropforge"
+    assert tokens()(token()) == User(name, ("readers",))
+
+
+def test_a_role_without_an_entry_is_nobody() -> None:
+    assert tokens(entry=None)(token()) is None
+
+
+@pytest.mark.parametrize(("minutes", "known"), [(14, True), (16, False), (-16, False)])
+def test_a_token_is_good_for_fifteen_minutes(minutes: int, known: bool) -> None:
+    assert (tokens(later=timedelta(minutes=minutes))(token()) is not None) is known
+
+
+def test_a_token_for_another_cluster_is_nobodys() -> None:
+    assert tokens()(token(cluster="production")) is None
+
+
+def test_a_token_that_was_changed_after_it_was_signed_is_nobodys() -> None:
+    assert tokens()(token(change=("X-Amz-Expires=60", "X-Amz-Expires=61"))) is None
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"url": URL.replace("GetCallerIdentity", "AssumeRole")},
+        {"url": URL.replace("https", "http")},
+        {"url": URL.replace("sts.us-east-1.amazonaws.com", "sts.us-east-1.amazonaws.com.example.com")},
+        {"url": URL.replace("/?", "/other?")},
+        {"url": URL + "&More=1"},
+        {"header": "x-other"},
+    ],
+)
+def test_anything_else_that_is_signed_is_nobodys(bad: dict[str, str]) -> None:
+    assert tokens()(token(**bad)) is None  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("text", ["", "k8s-aws-v1.", "k8s-aws-v1.%%%", "k8s-aws-v1." + "a" * 5000, "plain"])
+def test_what_is_no_token_is_nobodys(text: str) -> None:
+    assert tokens()(text) is None
