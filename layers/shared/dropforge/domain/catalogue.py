@@ -279,7 +279,7 @@ CATALOGUE: dict[str, Entry] = {
         "The cluster does not know our role.",
         "the platform team",
         "Make an access entry for the role (docs/operations.md, Clusters): aws eks create-access-entry --cluster-name NAME "
-        "--principal-arn ROLE --kubernetes-groups dropforge-reader (or dropforge-writer).",
+        "--principal-arn ROLE --kubernetes-groups dropforge-readers (or dropforge-writers).",
     ),
     "ClusterRuleMissing": Entry(
         "InvalidInput",

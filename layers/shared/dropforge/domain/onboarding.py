@@ -24,7 +24,7 @@ RULES: dict[str, list[dict[str, object]]] = {
 
 def group(role: str) -> str:
     """Return the Kubernetes group of one of our two roles on a cluster, `reader` or `writer`."""
-    return f"dropforge-{role}"
+    return f"dropforge-{role}s"
 
 
 def access(team: str) -> list[dict[str, object]]:
@@ -38,10 +38,10 @@ def _role(team: str, role: str) -> dict[str, object]:
 
 def _binding(team: str, role: str) -> dict[str, object]:
     subject = {"kind": "Group", "apiGroup": RBAC, "name": group(role)}
-    reference = {"apiGroup": RBAC, "kind": "Role", "name": group(role)}
+    reference = {"apiGroup": RBAC, "kind": "Role", "name": f"dropforge-{role}"}
     return {**_head("RoleBinding", team, role), "subjects": [subject], "roleRef": reference}
 
 
 def _head(kind: str, team: str, role: str) -> dict[str, object]:
-    metadata = {"name": group(role), "namespace": naming.namespace(team)}
+    metadata = {"name": f"dropforge-{role}", "namespace": naming.namespace(team)}
     return {"apiVersion": f"{RBAC}/v1", "kind": kind, "metadata": metadata}
