@@ -35,7 +35,7 @@ def up(
     port: Annotated[int, typer.Option(help="Port of the endpoint; 0 takes a free one.")] = 4566,
 ) -> None:
     """Start the embedded cloud and keep it up until Ctrl-C."""
-    from localcloud.cloud import PROJECT, LocalCloud  # noqa: PLC0415  slow to import
+    from localcloud.cloud import PROJECT, TEAM, LocalCloud  # noqa: PLC0415  slow to import
 
     console.print(EMULATED, highlight=False)
     kept = _fresh(folder)
@@ -44,7 +44,11 @@ def up(
         console.print("\nIn another terminal:", highlight=False)
         for name, value in variables(cloud.endpoint).items():
             console.print(f"  export {name}={value}", highlight=False, soft_wrap=True)
+        config = kept / "kubeconfig"
+        config.write_text(cloud.cluster.kubeconfig())
+        console.print(f"  export KUBECONFIG={config}", highlight=False, soft_wrap=True)
         console.print(f"  dropforge drop examples/greetings/train.jsonl --project {PROJECT} --wait", highlight=False)
+        console.print(f"  kubectl --namespace {naming.namespace(TEAM)} get jobs,workloads --watch", highlight=False)
         console.print("\nCtrl-C stops it.", highlight=False)
         stop = threading.Event()
         for number in (signal.SIGINT, signal.SIGTERM):

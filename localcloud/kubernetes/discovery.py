@@ -3,17 +3,25 @@
 from collections.abc import Callable
 from typing import Any
 
-from localcloud.kubernetes import errors, resources, reviews
+from localcloud.kubernetes import errors, openapi, resources, reviews
 from localcloud.kubernetes.objects import Object
 from localcloud.kubernetes.resources import PODS, Resource
 
 _VERBS = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"]
+_SHORT = {
+    "configmaps": "cm", "clusterqueues": "cq", "customresourcedefinitions": "crd", "events": "ev", "localqueues": "lq",
+    "namespaces": "ns", "nodes": "no", "persistentvolumeclaims": "pvc", "persistentvolumes": "pv", "pods": "po",
+    "resourceflavors": "rf", "resourcequotas": "quota", "serviceaccounts": "sa", "storageclasses": "sc", "workloads": "wl",
+}  # fmt: skip
+_IN_ALL = ("pods", "jobs")
 OPEN = ("/version", "/readyz", "/livez", "/healthz")
 
 
 def document(path: str) -> Any:
     """Give the discovery document at a path, or None when the path is none; StatusError 404 for an unknown group."""
     path = "/" + path.strip("/")
+    if path.startswith("/openapi/v3"):
+        return openapi.document(path)
     if path in OPEN:
         return _version() if path == "/version" else "ok"
     fixed: dict[str, Callable[[], Object]] = {"/api": _core_versions, "/apis": _groups}
@@ -82,8 +90,13 @@ def _entries(resource: Resource) -> list[Object]:
         "namespaced": resource.namespaced,
         "kind": resource.kind,
         "verbs": _VERBS,
+        **({"shortNames": [_SHORT[resource.plural]]} if resource.plural in _SHORT else {}),
+        **({"categories": ["all"]} if resource.plural in _IN_ALL else {}),
     }
     parts = [("status", ["get", "patch", "update"])] if resource.status else []
     parts += [("log", ["get"])] if resource is PODS else []
-    subresources = [{**whole, "name": f"{resource.plural}/{part}", "singularName": "", "verbs": v} for part, v in parts]
+    whole_of_part = {key: value for key, value in whole.items() if key not in ("shortNames", "categories")}
+    subresources = [
+        {**whole_of_part, "name": f"{resource.plural}/{part}", "singularName": "", "verbs": v} for part, v in parts
+    ]
     return [whole, *subresources]

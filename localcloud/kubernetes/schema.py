@@ -14,7 +14,7 @@ from localcloud.kubernetes.errors import bad_request
 from localcloud.kubernetes.objects import Object
 from localcloud.kubernetes.quantities import parse
 
-_MODEL_NAMES = {"Event": "CoreV1Event"}
+MODEL_NAMES = {"Event": "CoreV1Event"}
 _SCALARS: dict[str, tuple[type, ...]] = {
     "str": (str,), "datetime": (str,), "int": (int,), "bool": (bool,), "float": (int, float), "object": (object,),
 }  # fmt: skip
@@ -96,7 +96,7 @@ def check(thing: Object, version: str, *, strict: bool) -> Object:
     """Give a built-in object without unknown fields; with `strict` an unknown field is StatusError 400."""
     kind = thing["kind"]
     walk = Check(kind, version)
-    model = _MODEL_NAMES.get(kind, f"V1{kind}")
+    model = MODEL_NAMES.get(kind, f"V1{kind}")
     kept: Object = walk.value(model, thing, "", kind)
     if strict and walk.unknown:
         raise strict_error(kind, version, walk.unknown)

@@ -18,7 +18,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import yaml
 
-from localcloud.kubernetes import discovery, reviews, targets
+from localcloud.kubernetes import discovery, protobuf, reviews, targets
 from localcloud.kubernetes.authentication import NOBODY, Tokens, authenticate, is_own
 from localcloud.kubernetes.authorization import Authorizer, attempt_of
 from localcloud.kubernetes.errors import StatusError, bad_request
@@ -180,6 +180,10 @@ class Connection(BaseHTTPRequestHandler):
 def _decoded(raw: bytes, content_type: str) -> Any:
     if not raw:
         return None
+    if "protobuf" in content_type:
+        return protobuf.decode(raw)
+    if content_type and not any(form in content_type for form in ("json", "yaml")):
+        raise protobuf.unsupported()
     try:
         return yaml.safe_load(raw) if "yaml" in content_type and raw[:1] not in b"{[" else json.loads(raw)
     except (ValueError, yaml.YAMLError) as error:

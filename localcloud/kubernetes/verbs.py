@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from localcloud.kubernetes import discovery, errors, log_requests, selectors, targets, versions, watching
+from localcloud.kubernetes import discovery, errors, log_requests, selectors, tables, targets, versions, watching
 from localcloud.kubernetes.api import Api, Options, Place
 from localcloud.kubernetes.deletion import Deletion, delete
 from localcloud.kubernetes.logs import Line
@@ -54,8 +54,9 @@ class Verbs:
         code, body = act(request, target)
         return Answer(code, body)
 
-    def _get(self, _: Request, target: Target) -> tuple[int, Object]:
-        return 200, _out(target, self.api.get(target.place))
+    def _get(self, request: Request, target: Target) -> tuple[int, Object]:
+        found = _out(target, self.api.get(target.place))
+        return 200, _as_asked(request, target, [found], {}) or found
 
     def _list(self, request: Request, target: Target) -> tuple[int, Object]:
         page = self._page(request, target)
@@ -63,7 +64,7 @@ class Verbs:
         if page.token:
             metadata |= {"continue": page.token, "remainingItemCount": page.remaining}
         items = [_out(target, thing) for thing in page.items]
-        return 200, _listed(target, metadata, items)
+        return 200, _as_asked(request, target, items, metadata) or _listed(target, metadata, items)
 
     def _page(self, request: Request, target: Target) -> Page:
         limit = request.number("limit")
@@ -83,9 +84,8 @@ class Verbs:
             request.number("timeoutSeconds") or _WATCH_SECONDS,
             request.flag("allowWatchBookmarks"),
         )
-        return 200, (
-            {**event, "object": _out(target, event["object"])} for event in watching.events(self.api.store, watch)
-        )
+        told = ({**event, "object": _out(target, event["object"])} for event in watching.events(self.api.store, watch))
+        return 200, (_watched_as_asked(request, target, event) for event in told)
 
     def _create(self, request: Request, target: Target) -> tuple[int, Object]:
         body = _object(request)
@@ -140,6 +140,19 @@ class Verbs:
 
 def _out(target: Target, thing: Object) -> Object:
     return versions.from_stored(target.resource, target.version, thing)
+
+
+def _as_asked(request: Request, target: Target, items: list[Object], metadata: Object) -> Object | None:
+    """Give a table, when that is what the client wants."""
+    if not tables.is_wanted(request.headers.get("Accept") or ""):
+        return None
+    return tables.table(target.resource.kind, items, metadata, request.query.get("includeObject", "Metadata"))
+
+
+def _watched_as_asked(request: Request, target: Target, event: Object) -> Object:
+    if event["type"] not in ("ADDED", "MODIFIED", "DELETED"):
+        return event
+    return {**event, "object": _as_asked(request, target, [event["object"]], {}) or event["object"]}
 
 
 def _listed(target: Target, metadata: Object, items: list[Object]) -> Object:

@@ -1,0 +1,118 @@
+"""The OpenAPI v3 documents: what each kind looks like and which parameters its requests take.
+
+Made from the Kubernetes client's own models, so that nothing is written down twice. Kueue's kinds are named, with any content: kueue_rules.py
+knows theirs.
+"""
+
+import re
+from functools import cache
+from typing import Any
+
+from kubernetes.client import models
+
+from localcloud.kubernetes import resources
+from localcloud.kubernetes.objects import Object
+from localcloud.kubernetes.resources import Resource
+from localcloud.kubernetes.schema import MODEL_NAMES
+
+_LIST = re.compile(r"^list\[(.+)\]$")
+_DICT = re.compile(r"^dict\[str, (.+)\]$")
+_PLAIN: dict[str, Object] = {
+    "str": {"type": "string"},
+    "datetime": {"type": "string", "format": "date-time"},
+    "int": {"type": "integer", "format": "int32"},
+    "bool": {"type": "boolean"},
+    "float": {"type": "number"},
+    "object": {},
+}
+_STRICT = {"name": "fieldValidation", "in": "query", "schema": {"type": "string", "uniqueItems": True}}
+_VERBS = {"get": "get", "put": "put", "patch": "patch", "delete": "delete"}
+
+
+def document(path: str) -> Object | None:
+    """Give the index of all documents, or the one of a group and version; None for another path."""
+    if path == "/openapi/v3":
+        groups = {_place(r.group, version): None for r in resources.ALL for version in r.versions}
+        return {"paths": {place: {"serverRelativeURL": f"/openapi/v3/{place}?hash=1"} for place in groups}}
+    found = re.fullmatch(r"/openapi/v3/(?:api|apis/([^/]+))/([^/]+)", path)
+    return _group(found[1] or "", found[2]) if found else None
+
+
+def _place(group: str, version: str) -> str:
+    return f"apis/{group}/{version}" if group else f"api/{version}"
+
+
+@cache
+def _group(group: str, version: str) -> Object:
+    schemas: dict[str, Object] = {}
+    paths = {}
+    for resource in resources.served(group, version):
+        schemas[_name(resource.kind)] = _root(resource, version, schemas)
+        paths.update(_paths(resource, version))
+    info = {"title": "Kubernetes", "version": "local"}
+    return {"openapi": "3.0.0", "info": info, "paths": paths, "components": {"schemas": schemas}}
+
+
+def _kind(resource: Resource, version: str) -> Object:
+    return {"group": resource.group, "kind": resource.kind, "version": version}
+
+
+def _paths(resource: Resource, version: str) -> Object:
+    within = "namespaces/{namespace}/" if resource.namespaced else ""
+    one = f"/{_place(resource.group, version)}/{within}{resource.plural}/{{name}}"
+    many = one.rpartition("/")[0]
+    return {
+        one: {verb: _operation(resource, version) for verb in _VERBS},
+        many: {"post": _operation(resource, version)},
+    }
+
+
+def _operation(resource: Resource, version: str) -> Object:
+    body = {"application/json": {"schema": _reference(_name(resource.kind))}}
+    return {
+        "parameters": [_STRICT],
+        "responses": {"200": {"description": "OK", "content": body}},
+        "x-kubernetes-group-version-kind": _kind(resource, version),
+    }
+
+
+def _root(resource: Resource, version: str, schemas: dict[str, Object]) -> Object:
+    model = getattr(models, MODEL_NAMES.get(resource.kind, f"V1{resource.kind}"), None)
+    found = _schema(model, schemas) if model else {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+    return {**found, "x-kubernetes-group-version-kind": [_kind(resource, version)]}
+
+
+def _name(kind: str) -> str:
+    return f"V1{kind}"
+
+
+def _reference(name: str) -> Object:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _schema(model: Any, schemas: dict[str, Object]) -> Object:
+    properties = {
+        model.attribute_map[name]: {**_type(kind, schemas), "description": _words(model, name)}
+        for name, kind in model.openapi_types.items()
+    }
+    return {"type": "object", "properties": properties}
+
+
+def _words(model: Any, name: str) -> str:
+    """What the generated model says of a field, below the line that says whose it is."""
+    doc = getattr(model, name).__doc__ or ""
+    words = doc.partition("# noqa: E501")[2].partition("# noqa: E501")[0].strip()
+    return "" if words.startswith(":return:") else words
+
+
+def _type(kind: str, schemas: dict[str, Object]) -> Object:
+    if kind in _PLAIN:
+        return _PLAIN[kind]
+    if found := _LIST.match(kind):
+        return {"type": "array", "items": _type(found[1], schemas)}
+    if found := _DICT.match(kind):
+        return {"type": "object", "additionalProperties": _type(found[1], schemas)}
+    if kind not in schemas:
+        schemas[kind] = {}  # models refer to each other in circles
+        schemas[kind] = _schema(getattr(models, kind), schemas)
+    return {"allOf": [_reference(kind)]}
