@@ -221,7 +221,7 @@ def run(size: int, rounds: int) -> list[Figure]:
     names = {f"birds-{number:012x}-1-train" for number in range(size)}
     with served(size) as (url, bytes_each):
         api = ApiClient(Configuration(host=url))
-        connection = Connection(api, builders.CLUSTER, "reader", math.inf, "v1beta2")
+        connection = Connection(api, builders.CLUSTER, "reader", fresh_until=math.inf, kueue_version="v1beta2")
         assert our_pass(connection, names) == packages_pass(api, names) == size  # noqa: S101  both must see the same
         ours, theirs, ratio = compare(lambda: our_pass(connection, names), lambda: packages_pass(api, names), rounds)
         before = _counts(api)
