@@ -106,6 +106,11 @@ class Verbs:
             message = f"the body of the request was in an unknown format - accepted media types include: {accepted}"
             raise errors.StatusError(415, "UnsupportedMediaType", message)
 
+        if patch is not json_patch and not isinstance(request.body, dict):
+            raise errors.bad_request(
+                "error decoding patch: json: cannot unmarshal array into Go value of type map[string]interface {}"
+            )
+
         def edit(old: Object) -> Object:
             patched = patch(versions.from_stored(target.resource, target.version, old), request.body)
             return versions.to_stored(target.resource, target.version, patched)

@@ -69,6 +69,11 @@ def test_a_strategic_patch_deletes_from_a_list_by_key(probe):
     assert reply.body["secrets"] == [{"name": "two"}]
 
 
+def test_a_list_is_no_merge_patch(probe, job):
+    reply = probe.patch(job, [{"op": "add", "path": "/metadata/labels/x", "value": "1"}])
+    assert (reply.code, reply.reason) == (400, "BadRequest")
+
+
 def test_an_unknown_kind_of_patch_is_unsupported(probe, job):
     assert probe.patch(job, {}, "application/json").code == 415
 

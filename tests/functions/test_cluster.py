@@ -112,6 +112,17 @@ def test_a_field_that_the_server_does_not_know_is_refused_by_name(onsite: Site, 
     assert names(writer, onsite) == []
 
 
+def test_what_is_not_there_is_deleted_and_has_no_log(onsite: Site, writer: Connection) -> None:
+    cluster.delete_job(writer, onsite.namespace, "never-made")
+    assert cluster.log(writer, onsite.namespace, "never-made", 10) == []
+
+
+def test_a_kind_that_the_cluster_does_not_serve_is_refused(onsite: Site, writer: Connection) -> None:
+    with pytest.raises(InvalidInput) as raised:
+        connections.request(writer, "GET", "/apis/kueue.x-k8s.io/v9/workloads")
+    assert (raised.value.failure.code, connections.status_of(raised.value)) == ("ClusterRefused", 404)
+
+
 def test_one_unauthorized_is_answered_with_a_new_token(onsite: Site, writer: Connection) -> None:
     before = writer.api.default_headers["Authorization"]
     onsite.cluster.refuse(1, 401, None, "list", "jobs")

@@ -9,12 +9,11 @@ import time
 from collections.abc import Iterator
 from typing import Any, NamedTuple, TypeVar
 
-from kubernetes.client.exceptions import ApiException
 from msgspec import Struct
 from msgspec.json import Decoder
 
 from dropforge import naming
-from dropforge.adapters.connections import Connection, Query, request
+from dropforge.adapters.connections import Connection, Query, request, status_of
 from dropforge.domain import observed
 from dropforge.domain.observed import Job, Page, Workload
 from dropforge.errors import Conflict, InvalidInput, NotReady, Unavailable
@@ -56,8 +55,8 @@ def apply(connection: Connection, manifest: dict[str, Any]) -> None:
 def _read(connection: Connection, path: str, query: Query | None = None) -> bytes | None:
     try:
         return request(connection, "GET", path, query)
-    except ApiException as error:
-        if error.status == 404:
+    except InvalidInput as problem:
+        if status_of(problem) == 404:
             return None
         raise
 
@@ -104,12 +103,12 @@ def _pages(connection: Connection, path: str, selector: str) -> Iterator[bytes]:
     while True:
         try:
             page = request(connection, "GET", path, [*query, ("continue", token)] if token else query)
-        except ApiException as error:
-            if error.status != 410 or not token:
+        except InvalidInput as problem:
+            if status_of(problem) != 410 or not token:
                 raise
             if left == 0:
                 why = f"{path}: the list could not be read to its end {RESTARTS + 1} times."
-                raise Unavailable("ClusterUnreachable", why, {"path": path}) from error
+                raise Unavailable("ClusterUnreachable", why, {"path": path}) from problem
             token, left = "", left - 1
             continue
         yield page
@@ -151,7 +150,7 @@ def log(connection: Connection, namespace: str, pod: str, lines: int, *, timed: 
     try:
         text = _read(connection, path, query)
     except InvalidInput as problem:
-        if problem.failure.evidence.get("status") == 400:  # "container is waiting to start"
+        if status_of(problem) == 400:  # "container is waiting to start"
             return []
         raise
     return text.decode(errors="replace").splitlines() if text else []
@@ -163,8 +162,8 @@ def delete_job(connection: Connection, namespace: str, name: str) -> None:
         request(
             connection, "DELETE", f"{JOBS.format(namespace=namespace)}/{name}", [("propagationPolicy", "Background")]
         )
-    except ApiException as error:
-        if error.status != 404:
+    except InvalidInput as problem:
+        if status_of(problem) != 404:
             raise
 
 

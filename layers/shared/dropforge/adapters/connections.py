@@ -36,6 +36,7 @@ BUSY = (429, 500, 502, 503, 504)
 TRIES = 4
 PAUSE_SECONDS = 0.2  # before the second try; doubled for each one after
 LONGEST_PAUSE_SECONDS = 5  # what is waited for at most, whatever Retry-After says: a state's own retry waits longer
+LONGEST_SECONDS = 20  # after which nothing is tried again: a try takes up to 20 more, and the shortest function has 60
 _CONNECTIONS: dict[tuple[str, str], "Connection"] = {}
 
 
@@ -122,20 +123,22 @@ def _dns_suffix(region: str) -> str:
 def request(connection: Connection, verb: Verb, path: str, query: Query | None = None, body: Any = None) -> bytes:
     """Return the body of an answer. A busy or silent server is asked again, four times in all and within its `Retry-After` up to five seconds.
 
-    Raises our error for a status (`translate`), Unavailable when nothing answers, and ApiException for 404 and 410, which callers know how to read.
+    Raises our error for a status (`_translate`; `status_of` gives it back) and Unavailable when nothing answers in time.
     """
+    give_up = time.monotonic() + LONGEST_SECONDS
     for tried in range(1, TRIES + 1):
+        last = tried == TRIES or time.monotonic() > give_up
         try:
             return _once(connection, verb, path, query or [], body)
         except ApiException as error:
             if error.status == 401 and tried == 1:  # the token may have been revoked, or our clock jumped
                 _sign_in(connection)
-            elif error.status not in BUSY or tried == TRIES:
+            elif error.status not in BUSY or last:
                 raise _translate(connection, error, path) from error
             else:
                 time.sleep(_pause(tried, error))
         except urllib3.exceptions.HTTPError as error:
-            if tried == TRIES:
+            if last:
                 raise Unavailable("ClusterUnreachable", f"{connection.cluster}: {error}.") from error
             time.sleep(_pause(tried, None))
     raise AssertionError  # the last try returns or raises
@@ -167,11 +170,16 @@ def _translate(connection: Connection, error: Any, path: str) -> Exception:
         return access.explain(connection.spec, connection.role_arn, connection.signed_at, error)
     if error.status == 403:
         return access.forbidden(connection.spec, connection.role_arn, _said(error), path)
-    if error.status in (400, 422):
+    if error.status in (400, 404, 410, 422):
         return InvalidInput("ClusterRefused", why, {"path": path, "status": error.status})
     if error.status == 409:
         return Conflict("ObjectHeld", why, {"path": path})
     return cast("Exception", error)
+
+
+def status_of(problem: InvalidInput) -> object:
+    """Return the HTTP status behind an error of `request`, or None."""
+    return problem.failure.evidence.get("status")
 
 
 def _said(error: ApiException) -> str:
