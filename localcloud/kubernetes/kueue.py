@@ -6,7 +6,7 @@ Eviction has two phases, as it must: the quota is free only when the Job has no 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from localcloud.kubernetes import events, quota, workloads
+from localcloud.kubernetes import cohorts, events, quota, workloads
 from localcloud.kubernetes.api import Api, Options, place_of
 from localcloud.kubernetes.deletion import Deletion, delete
 from localcloud.kubernetes.job_rules import QUEUE_LABEL
@@ -23,12 +23,17 @@ from localcloud.kubernetes.objects import (
     owner_uids,
     uid_of,
 )
-from localcloud.kubernetes.queues import Queues, admission_queue
+from localcloud.kubernetes.queues import Queues
 from localcloud.kubernetes.resources import FLAVORS, JOBS, WORKLOAD_PRIORITIES, WORKLOADS
+from localcloud.kubernetes.workloads import admission_queue
 
 _MANAGER = "kueue"
 _COMPONENT = "batch/job-kueue-controller"
 _ADMISSION = "kueue-admission"
+_PREEMPTIONS = {  # by whether the victim is of the same ClusterQueue
+    True: ("InClusterQueue", "prioritization in the ClusterQueue"),
+    False: ("InCohortReclamation", "reclamation within the cohort"),
+}
 
 
 @dataclass
@@ -153,15 +158,16 @@ class Kueue:
 
     def _try(self, workload: Object, queue: Object, queues: Queues, blocked: set[str], jobs: dict[str, Object]) -> None:
         name = name_of(queue)
-        found = quota.fit(queue, workload, quota.usage_of(queues.reserving(name)), queues.flavors)
+        case = queues.case(queue, workload)
+        found = quota.fit(workload, cohorts.room(queue, case.members, case.holding), queues.flavors)
         if found.flavors is not None:
             status = workloads.admitted(workload, name, found.flavors)
             queues.reserve(self._write(workload, status))
             self._tell_admitted(workload, name)
             return
-        gone = quota.victims(queue, workload, queues.reserving(name), queues.flavors, queues.victim_order(name))
+        gone = quota.victims(case, queues.victim_order(case))
         for victim in gone:
-            self._preempt(victim, workload, jobs)
+            self._preempt(victim, workload, name, jobs)
         text = f"couldn't assign flavors to pod set main: {', '.join(found.obstacles)}"
         text += f". Pending the preemption of {len(gone)} workload(s)" if gone else ""
         self._write(workload, workloads.pending(workload, "Pending", text))
@@ -174,15 +180,13 @@ class Kueue:
         admitted = f"Admitted by ClusterQueue {queue}, wait time since reservation was 0s"
         self._tell(workload, "Admitted", admitted, _ADMISSION)
 
-    def _preempt(self, victim: Object, workload: Object, jobs: dict[str, Object]) -> None:
+    def _preempt(self, victim: Object, workload: Object, name: str, jobs: dict[str, Object]) -> None:
         if is_true(victim, "Evicted"):
             return
         job = next((uid for uid in owner_uids(workload) if uid in jobs), "UNKNOWN")
-        message = (
-            f"Preempted to accommodate a workload (UID: {uid_of(workload)}, JobUID: {job}) "
-            "due to prioritization in the ClusterQueue"
-        )
-        self._write(victim, workloads.preempted(victim, message))
+        reason, why = _PREEMPTIONS[admission_queue(victim) == name]
+        message = f"Preempted to accommodate a workload (UID: {uid_of(workload)}, JobUID: {job}) due to {why}"
+        self._write(victim, workloads.preempted(victim, reason, message))
         for reason in ("EvictedDueToPreempted", "Preempted"):
             self._tell(victim, reason, message, _ADMISSION)
 

@@ -13,10 +13,11 @@ from localcloud.kubernetes.schema import strict_error
 
 IN_USE = "kueue.x-k8s.io/resource-in-use"
 _ANY = None
-_QUOTA = {"name": _ANY, "nominalQuota": _ANY}
+_QUOTA = {"name": _ANY, "nominalQuota": _ANY, "borrowingLimit": _ANY, "lendingLimit": _ANY}
 _FLAVOR_QUOTAS = {"name": _ANY, "resources": [_QUOTA]}
 _SPECS: dict[str, Any] = {
     "ClusterQueue": {
+        "cohortName": _ANY,
         "resourceGroups": [{"coveredResources": _ANY, "flavors": [_FLAVOR_QUOTAS]}],
         "namespaceSelector": _ANY,
         "queueingStrategy": _ANY,
@@ -33,13 +34,13 @@ _SPECS: dict[str, Any] = {
     "WorkloadPriorityClass": {},
 }  # fmt: skip
 _UNSUPPORTED = {
-    "cohortName", "admissionChecksStrategy", "fairSharing", "admissionScope", "borrowingLimit", "lendingLimit",
+    "admissionChecksStrategy", "fairSharing", "admissionScope",
     "preference", "maxPriorityThreshold", "topologyName", "maximumExecutionTimeSeconds", "parentName",
     "resourceGroups", "concurrentAdmissionPolicy", "nodeTaints", "tolerations",
 }  # fmt: skip
 _ONLY = {
     ("preemption", "withinClusterQueue"): ("Never", "LowerPriority"),
-    ("preemption", "reclaimWithinCohort"): ("Never",),
+    ("preemption", "reclaimWithinCohort"): ("Never", "LowerPriority", "Any"),
     ("flavorFungibility", "whenCanBorrow"): ("MayStopSearch",),
     ("flavorFungibility", "whenCanPreempt"): ("TryNextFlavor",),
 }
@@ -139,12 +140,16 @@ def _quota_causes(spec: Object) -> Iterator[Cause]:
                 )
             if names != group["coveredResources"]:
                 yield Cause(path, f"Invalid value: {names}: must match coveredResources {group['coveredResources']}")
-            yield from _amount_causes(flavor["resources"], path)
+            yield from _amount_causes(spec, flavor["resources"], path)
 
 
-def _amount_causes(quotas: list[Object], path: str) -> Iterator[Cause]:
+def _amount_causes(spec: Object, quotas: list[Object], path: str) -> Iterator[Cause]:
     for q, quota in enumerate(quotas):
-        try:
-            parse(quota.get("nominalQuota"))
-        except ValueError as error:
-            yield Cause(f"{path}[{q}].nominalQuota", f"Invalid value: {error}")
+        limits = [key for key in ("borrowingLimit", "lendingLimit") if quota.get(key) is not None]
+        for key in ("nominalQuota", *limits):
+            try:
+                parse(quota.get(key))
+            except ValueError as error:
+                yield Cause(f"{path}[{q}].{key}", f"Invalid value: {error}")
+        if limits and not spec.get("cohortName"):
+            yield Cause(f"{path}[{q}].{limits[0]}", f"Invalid value: {limits[0]} must be nil when cohort is empty")

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
 
-from localcloud.kubernetes import quota
+from localcloud.kubernetes import cohorts, quota
 from localcloud.kubernetes.api import Api, Options, place_of
+from localcloud.kubernetes.cohorts import Key
 from localcloud.kubernetes.kueue_rules import IN_USE
 from localcloud.kubernetes.objects import (
     Object,
@@ -22,13 +23,9 @@ from localcloud.kubernetes.objects import (
 from localcloud.kubernetes.quantities import write
 from localcloud.kubernetes.resources import CLUSTER_QUEUES, FLAVORS, LOCAL_QUEUES, NAMESPACES, WORKLOADS, Resource
 from localcloud.kubernetes.selectors import by_label_object
+from localcloud.kubernetes.workloads import admission_queue
 
 _MANAGER = "kueue"
-
-
-def admission_queue(workload: Object) -> str:
-    """Give the ClusterQueue that admitted a Workload, or an empty string."""
-    return str(dig(workload, "status", "admission", "clusterQueue") or "")
 
 
 class Queues:
@@ -44,9 +41,18 @@ class Queues:
         self._waiting = [w for w in open_workloads if not admission_queue(w)]
 
     def waiting(self) -> list[Object]:
-        """Give the Workloads that want quota: highest priority first, then oldest."""
+        """Give the Workloads that want quota: highest priority first, then oldest; of a cohort's queues those first whose first would not borrow."""
         active = [w for w in self._waiting if w["spec"].get("active", True)]
-        return sorted(active, key=lambda w: (-w["spec"].get("priority", 0), self._api.store.born(w)))
+        ordered = sorted(active, key=lambda w: (-w["spec"].get("priority", 0), self._api.store.born(w)))
+        firsts: dict[str, bool] = {}
+        for workload in ordered:
+            queue = self.queue_of(workload)
+            if queue is not None and name_of(queue) not in firsts:
+                firsts[name_of(queue)] = self._would_borrow(queue, workload)
+        return sorted(ordered, key=lambda w: firsts.get(name_of(self.queue_of(w) or {"metadata": {"name": ""}}), False))
+
+    def _would_borrow(self, queue: Object, workload: Object) -> bool:
+        return bool(queue["spec"].get("cohortName")) and not self.case(queue, workload).stays_within_its_quota()
 
     def reserving(self, queue: str) -> list[Object]:
         """Give the Workloads that hold quota of a ClusterQueue."""
@@ -57,14 +63,21 @@ class Queues:
         self._holding.append(workload)
         self._waiting = [w for w in self._waiting if uid_of(w) != uid_of(workload)]
 
-    def victim_order(self, queue: str) -> list[Object]:
-        """Give the order in which Workloads are preempted: evicted ones, lowest priority, latest admission first."""
+    def case(self, queue: Object, workload: Object) -> quota.Case:
+        """Give a Workload with its queue, the queues of the cohort, and who holds quota of any of them."""
+        members = cohorts.members_of(queue, self._cluster.values())
+        holding = [w for one in members for w in self.reserving(name_of(one))]
+        return quota.Case(queue, workload, members, holding, self.flavors)
 
-        def key(workload: Object) -> tuple[bool, int, int]:
+    def victim_order(self, case: quota.Case) -> list[Object]:
+        """Give the order in which Workloads are preempted: evicted ones, those of other queues, lowest priority, latest admission first."""
+
+        def key(workload: Object) -> tuple[bool, bool, int, int]:
             priority = workload["spec"].get("priority", 0)
-            return not is_true(workload, "Evicted"), priority, -self._reserved_at(workload)
+            own = admission_queue(workload) == name_of(case.queue)
+            return not is_true(workload, "Evicted"), own, priority, -self._reserved_at(workload)
 
-        return sorted(self.reserving(queue), key=key)
+        return sorted(case.holding, key=key)
 
     def _reserved_at(self, workload: Object) -> int:
         stamp = str((condition(workload, "QuotaReserved") or {}).get("lastTransitionTime", ""))
@@ -140,7 +153,8 @@ class Queues:
     def _cluster_status(self, queue: Object) -> Object:
         holding = self.reserving(name_of(queue))
         waiting = [w for w in self.waiting() if (self.queue_of(w) or {}) is queue]
-        usage = [_usage(entry, quota.usage_of(holding), borrowed=True) for entry in _quotas(queue)]
+        used = cohorts.usage_of(holding)
+        usage = [_usage(entry, used, borrowed_beyond=cohorts.quotas_of(queue)) for entry in _quotas(queue)]
         status = _counted(queue, waiting, holding, usage)
         _set_active(queue, status, *self._cluster_verdict(queue))
         return status
@@ -159,7 +173,7 @@ class Queues:
         holding = [w for w in self._holding if self._local_of(w) is local]
         waiting = [w for w in self.waiting() if self._local_of(w) is local]
         entries = _quotas(queue) if queue else []
-        status = _counted(local, waiting, holding, [_usage(e, quota.usage_of(holding)) for e in entries])
+        status = _counted(local, waiting, holding, [_usage(e, cohorts.usage_of(holding)) for e in entries])
         _set_active(local, status, *_local_verdict(local, queue))
         return status
 
@@ -168,11 +182,15 @@ def _quotas(queue: Object) -> Iterator[Object]:
     return (flavor for group in queue["spec"].get("resourceGroups") or [] for flavor in group["flavors"])
 
 
-def _usage(entry: Object, usage: quota.Usage, *, borrowed: bool = False) -> Object:
+def _usage(entry: Object, usage: cohorts.Usage, *, borrowed_beyond: dict[Key, cohorts.Quota] | None = None) -> Object:
     totals = []
     for resource in sorted(r["name"] for r in entry["resources"]):
-        total = write(usage.get((entry["name"], resource), Fraction(0)))
-        totals.append({"name": resource, "total": total, **({"borrowed": "0"} if borrowed else {})})
+        key = (entry["name"], resource)
+        used = usage.get(key, Fraction(0))
+        borrowed = max(Fraction(0), used - borrowed_beyond[key].nominal) if borrowed_beyond else None
+        totals.append(
+            {"name": resource, "total": write(used), **({} if borrowed is None else {"borrowed": write(borrowed)})}
+        )
     return {"name": entry["name"], "resources": totals}
 
 

@@ -1,18 +1,19 @@
 """Quota arithmetic: which flavor a Workload fits into, or why into none, and who would have to go.
 
-Pure: it sees usage and quotas and writes nothing. Cohorts are not modelled; their fields are refused at the door.
+Pure: it sees usage and quotas and writes nothing. What a queue may take, from its cohort as well, is arithmetic of cohorts.py.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from localcloud.kubernetes.objects import Object, name_of
-from localcloud.kubernetes.quantities import Amounts, parse, write
-from localcloud.kubernetes.workloads import pod_set_needs
+from localcloud.kubernetes import cohorts
+from localcloud.kubernetes.cohorts import Key, Room
+from localcloud.kubernetes.objects import Object, name_of, uid_of
+from localcloud.kubernetes.quantities import Amounts, write
+from localcloud.kubernetes.workloads import admission_queue, pod_set_needs
 
 _TOPOLOGY = tuple(f"kueue.x-k8s.io/podset-{kind}-topology" for kind in ("required", "preferred", "unconstrained"))
-Usage = dict[tuple[str, str], Fraction]
 
 
 @dataclass(frozen=True)
@@ -23,29 +24,18 @@ class Fit:
     obstacles: tuple[str, ...] = ()
 
 
-def usage_of(workloads: Iterable[Object]) -> Usage:
-    """Give what admitted Workloads use, by flavor and resource."""
-    total: Usage = {}
-    for workload in workloads:
-        for assignment in workload["status"]["admission"]["podSetAssignments"]:
-            for resource, flavor in (assignment.get("flavors") or {}).items():
-                amount = parse(assignment["resourceUsage"][resource])
-                total[flavor, resource] = total.get((flavor, resource), Fraction(0)) + amount
-    return total
-
-
-def fit(queue: Object, workload: Object, usage: Usage, flavors: Mapping[str, Object]) -> Fit:
+def fit(workload: Object, room: Room, flavors: Mapping[str, Object]) -> Fit:
     """Find flavors for everything a Workload asks for; flavors are tried in the queue's order."""
     pod_set = workload["spec"]["podSets"][0]
     needs = {name: amount for name, amount in pod_set_needs(pod_set).items() if amount}
-    groups = queue["spec"].get("resourceGroups") or []
+    groups = room.queue["spec"].get("resourceGroups") or []
     covered = {name for group in groups for name in group["coveredResources"]}
     for name in sorted(needs.keys() - covered):
         return Fit(None, (f"resource {name} unavailable in ClusterQueue",))
     chosen: dict[str, str] = {}
     for group in groups:
         wanted = {name: needs[name] for name in group["coveredResources"] if name in needs}
-        found = _fit_group(group, wanted, usage, flavors, pod_set["template"])
+        found = _fit_group(group, wanted, room, flavors, pod_set["template"])
         if found.flavors is None:
             return found
         chosen |= found.flavors
@@ -56,12 +46,12 @@ def _first_flavor(groups: Sequence[Object]) -> str:
     return str(groups[0]["flavors"][0]["name"]) if groups else ""
 
 
-def _fit_group(group: Object, wanted: Amounts, usage: Usage, flavors: Mapping[str, Object], template: Object) -> Fit:
+def _fit_group(group: Object, wanted: Amounts, room: Room, flavors: Mapping[str, Object], template: Object) -> Fit:
     if not wanted:
         return Fit({})
     obstacles: list[str] = []
     for quota in group["flavors"]:
-        found = _flavor_obstacles(quota, wanted, usage, flavors, template)
+        found = _flavor_obstacles(quota, wanted, room, flavors, template)
         if not found:
             return Fit(dict.fromkeys(wanted, quota["name"]))
         obstacles += found
@@ -69,7 +59,7 @@ def _fit_group(group: Object, wanted: Amounts, usage: Usage, flavors: Mapping[st
 
 
 def _flavor_obstacles(
-    quota: Object, wanted: Amounts, usage: Usage, flavors: Mapping[str, Object], template: Object
+    quota: Object, wanted: Amounts, room: Room, flavors: Mapping[str, Object], template: Object
 ) -> list[str]:
     name = quota["name"]
     if name not in flavors:
@@ -80,17 +70,17 @@ def _flavor_obstacles(
     selector = template["spec"].get("nodeSelector") or {}
     if any(node_labels[key] != value for key, value in selector.items() if key in node_labels):
         return [f"flavor {name} doesn't match node affinity"]
-    nominal = {entry["name"]: parse(entry["nominalQuota"]) for entry in quota["resources"]}
-    texts = [_shortage(name, r, need, usage.get((name, r), Fraction(0)), nominal[r]) for r, need in wanted.items()]
+    texts = [_shortage((name, resource), need, room) for resource, need in wanted.items()]
     return [text for text in texts if text]
 
 
-def _shortage(flavor: str, resource: str, need: Fraction, used: Fraction, nominal: Fraction) -> str:
-    if need > nominal:
-        amounts = f"{write(need)} > {write(nominal)}"
+def _shortage(key: Key, need: Fraction, room: Room) -> str:
+    flavor, resource = key
+    if need > room.capacity(key):
+        amounts = f"{write(need)} > {write(room.capacity(key))}"
         return f"insufficient quota for {resource} in flavor {flavor}, request > maximum capacity ({amounts})"
-    if used + need > nominal:
-        more = write(used + need - nominal)
+    if need > room.available(key):
+        more = write(need - room.available(key))
         return f"insufficient unused quota for {resource} in flavor {flavor}, {more} more needed"
     return ""
 
@@ -100,34 +90,65 @@ def node_labels_of(flavor: Object) -> dict[str, str]:
     return (flavor.get("spec") or {}).get("nodeLabels") or {}
 
 
-def victims(
-    queue: Object, workload: Object, reserving: Sequence[Object], flavors: Mapping[str, Object], order: Sequence[Object]
-) -> list[Object]:
-    """Give the fewest Workloads of lower priority that must go, taken in `order`; none when that cannot help."""
-    if queue["spec"]["preemption"]["withinClusterQueue"] != "LowerPriority":
-        return []
-    priority = workload["spec"].get("priority", 0)
+@dataclass(frozen=True)
+class Case:
+    """A Workload that does not fit: its queue, the queues of the cohort, and who holds quota of any of them."""
+
+    queue: Object
+    workload: Object
+    members: Sequence[Object]
+    holding: Sequence[Object]
+    flavors: Mapping[str, Object]
+
+    def fits_without(self, gone: Sequence[Object]) -> bool:
+        """Tell whether it would fit if some Workloads went."""
+        uids = {uid_of(other) for other in gone}
+        left = [other for other in self.holding if uid_of(other) not in uids]
+        return fit(self.workload, cohorts.room(self.queue, self.members, left), self.flavors).flavors is not None
+
+    def stays_within_its_quota(self) -> bool:
+        """Tell whether the queue would not borrow for it in some flavor: only then may it take back what others have borrowed."""
+        room = cohorts.room(self.queue, self.members, self.holding)
+        needs = pod_set_needs(self.workload["spec"]["podSets"][0])
+        short = {
+            key[0]
+            for key, quota in room.quotas.items()
+            if needs.get(key[1]) and room.used(key) + needs[key[1]] > quota.nominal
+        }
+        return not {flavor for flavor, _ in room.quotas} <= short
+
+
+def victims(case: Case, order: Sequence[Object]) -> list[Object]:
+    """Give the fewest Workloads that must go, taken in `order`; none when nobody's going would help."""
     chosen: list[Object] = []
-    for candidate in [other for other in order if other["spec"].get("priority", 0) < priority]:
+    for candidate in [other for other in order if _may_go(case, other)]:
         chosen.append(candidate)
-        if _fits_without(queue, workload, reserving, flavors, chosen):
-            return _fewest(queue, workload, reserving, flavors, chosen)
+        if case.fits_without(chosen):
+            return _fewest(case, chosen)
     return []
 
 
-def _fits_without(
-    queue: Object, workload: Object, reserving: Sequence[Object], flavors: Mapping[str, Object], gone: Sequence[Object]
-) -> bool:
-    names = {name_of(other) + other["metadata"]["namespace"] for other in gone}
-    left = [other for other in reserving if name_of(other) + other["metadata"]["namespace"] not in names]
-    return fit(queue, workload, usage_of(left), flavors).flavors is not None
+def _may_go(case: Case, other: Object) -> bool:
+    preemption = case.queue["spec"]["preemption"]
+    lower = other["spec"].get("priority", 0) < case.workload["spec"].get("priority", 0)
+    if admission_queue(other) == name_of(case.queue):
+        return bool(preemption["withinClusterQueue"] == "LowerPriority" and lower)
+    wanted = preemption["reclaimWithinCohort"]
+    if wanted == "Never" or (wanted == "LowerPriority" and not lower):
+        return False
+    return case.stays_within_its_quota() and _is_borrowed(case, other)
 
 
-def _fewest(
-    queue: Object, workload: Object, reserving: Sequence[Object], flavors: Mapping[str, Object], chosen: list[Object]
-) -> list[Object]:
+def _is_borrowed(case: Case, other: Object) -> bool:
+    """Tell whether a Workload of another queue uses what that queue has borrowed."""
+    queue = next(one for one in case.members if name_of(one) == admission_queue(other))
+    room = cohorts.room(queue, case.members, case.holding)
+    return any(room.borrows(key) for key in cohorts.usage_of([other]))
+
+
+def _fewest(case: Case, chosen: list[Object]) -> list[Object]:
     for spared in list(reversed(chosen))[1:]:
         fewer = [other for other in chosen if other is not spared]
-        if _fits_without(queue, workload, reserving, flavors, fewer):
+        if case.fits_without(fewer):
             chosen = fewer
     return chosen

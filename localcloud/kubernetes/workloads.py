@@ -75,6 +75,11 @@ def _pod_set(job: Object) -> Object:
     return {"name": "main", "count": count, "template": template}
 
 
+def admission_queue(workload: Object) -> str:
+    """Give the ClusterQueue that admitted a Workload, or an empty string."""
+    return str(dig(workload, "status", "admission", "clusterQueue") or "")
+
+
 def pod_set_needs(pod_set: Object) -> Amounts:
     """Give what all pods of a pod set ask for together."""
     return {name: amount * pod_set["count"] for name, amount in requests(pod_set["template"]["spec"]).items()}
@@ -133,10 +138,10 @@ def evicted(workload: Object, reason: str, message: str) -> Object:
     return status
 
 
-def preempted(workload: Object, message: str) -> Object:
-    """Give the status of a Workload that must make room."""
+def preempted(workload: Object, reason: str, message: str) -> Object:
+    """Give the status of a Workload that must make room; `reason` says to whom."""
     status = evicted(workload, "Preempted", message)
-    fresh = {"type": "Preempted", "status": "True", "reason": "InClusterQueue", "message": message}
+    fresh = {"type": "Preempted", "status": "True", "reason": reason, "message": message}
     set_condition(status["conditions"], fresh)
     return status
 

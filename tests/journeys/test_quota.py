@@ -15,6 +15,9 @@ from tests.journeys.test_cancel_and_retry import rows
 from tests.journeys.test_recovery import loss_curve, steps_of
 
 QUEUE = f"{naming.namespace(TEAM)}-clusterqueue"
+OTHER = "neighbours"
+KUEUE = ("kueue.x-k8s.io", "v1beta2")
+KIND = {"apiVersion": "/".join(KUEUE)}
 EVERY = 25
 SHORT = {"steps": 3, "base_steps": 40}
 LONG = {"steps": 600, "base_steps": 40, "checkpoint_every": EVERY}
@@ -26,14 +29,40 @@ FULL = (
 @pytest.fixture
 def one_cpu(journeys: Journeys) -> Iterator[None]:
     """A quota that holds one training job."""
-    queues = CustomObjectsApi(journeys.cloud.cluster.client())
-    which = ("kueue.x-k8s.io", "v1beta2", "clusterqueues", QUEUE)
-    before = queues.get_cluster_custom_object(*which)["spec"]["resourceGroups"]
-    small = copy.deepcopy(before)
+    before = spec_of(journeys)
+    small = copy.deepcopy(before["resourceGroups"])
     small[0]["flavors"][0]["resources"][0]["nominalQuota"] = "1"
-    queues.patch_cluster_custom_object(*which, {"spec": {"resourceGroups": small}})
+    change(journeys, {"resourceGroups": small})
     yield
-    queues.patch_cluster_custom_object(*which, {"spec": {"resourceGroups": before}})
+    change(journeys, {"resourceGroups": before["resourceGroups"]})
+
+
+@pytest.fixture
+def neighbours(journeys: Journeys, one_cpu: None) -> Iterator[None]:
+    """Another team's queue in one cohort with ours, with as much quota, which it takes back when it needs it."""
+    queues = CustomObjectsApi(journeys.cloud.cluster.client())
+    other = {"cohortName": "everybody", "namespaceSelector": {}, "resourceGroups": spec_of(journeys)["resourceGroups"]}
+    body = {**KIND, "kind": "ClusterQueue", "metadata": {"name": OTHER}}
+    spec = {**other, "preemption": {"reclaimWithinCohort": "Any"}}
+    queues.create_cluster_custom_object(*KUEUE, "clusterqueues", {**body, "spec": spec})
+    local = {**KIND, "kind": "LocalQueue", "metadata": {"name": OTHER}, "spec": {"clusterQueue": OTHER}}
+    queues.create_namespaced_custom_object(*KUEUE, "default", "localqueues", local)
+    change(journeys, {"cohortName": "everybody"})
+    yield
+    change(journeys, {"cohortName": None})
+    queues.delete_namespaced_custom_object(*KUEUE, "default", "localqueues", OTHER)
+    queues.delete_cluster_custom_object(*KUEUE, "clusterqueues", OTHER)
+
+
+def spec_of(journeys: Journeys) -> dict[str, Any]:
+    queues = CustomObjectsApi(journeys.cloud.cluster.client())
+    spec: dict[str, Any] = queues.get_cluster_custom_object(*KUEUE, "clusterqueues", QUEUE)["spec"]
+    return spec
+
+
+def change(journeys: Journeys, spec: dict[str, Any]) -> None:
+    queues = CustomObjectsApi(journeys.cloud.cluster.client())
+    queues.patch_cluster_custom_object(*KUEUE, "clusterqueues", QUEUE, {"spec": spec})
 
 
 def drop(journeys: Journeys, dataset: str, parameters: dict[str, int], priority: str) -> str:
@@ -86,3 +115,40 @@ def test_a_preempted_run_says_why_and_goes_on_from_its_newest_checkpoint(journey
     assert min(steps_of(log)) > int(resumed)
     assert (run["attempt"], loss_curve(journeys, run)) == (1, list(range(1, LONG["steps"] + 1)))
     assert journeys.packages("quota-loser") == [run["model_arn"]]
+
+
+def neighbours_job(journeys: Journeys) -> None:
+    """Let the neighbours want all of their quota, for a moment."""
+    container = {
+        "name": "main",
+        "image": "none.local/pause@sha256:" + "0" * 64,
+        "resources": {"requests": {"cpu": "1"}},
+    }
+    template = {"spec": {"restartPolicy": "Never", "containers": [container]}}
+    metadata = {"name": "theirs", "labels": {"kueue.x-k8s.io/queue-name": OTHER}}
+    journeys.batch.create_namespaced_job("default", {"metadata": metadata, "spec": {"template": template}})
+
+
+def borrowed(journeys: Journeys) -> str:
+    queues = CustomObjectsApi(journeys.cloud.cluster.client())
+    status = queues.get_cluster_custom_object(*KUEUE, "clusterqueues", QUEUE)["status"]
+    return str(status["flavorsUsage"][0]["resources"][0]["borrowed"])
+
+
+def test_what_a_run_has_borrowed_it_gives_back_and_goes_on_afterwards(journeys: Journeys, neighbours: None) -> None:
+    first = drop(journeys, "borrow-first", LONG, "training")
+    training(journeys, first, EVERY)
+    second = drop(journeys, "borrow-second", LONG, "experiment")
+    done = training(journeys, second, EVERY)
+    assert borrowed(journeys) == "1"
+    neighbours_job(journeys)
+    until(lambda: told(journeys, second, "RunEvicted"), 60)
+    journeys.batch.delete_namespaced_job("theirs", "default", propagation_policy="Background")
+    assert [journeys.finish(one, 180)["status"] for one in (first, second)] == ["SUCCEEDED", "SUCCEEDED"]
+    (reason,) = {entry["reason"].rpartition(" due to ")[2] for entry in told(journeys, second, "RunEvicted")}
+    assert reason == "reclamation within the cohort"
+    assert told(journeys, first, "RunEvicted") == []
+    (resumed,) = re.findall(
+        r"^resume step=(\d+) from=checkpoint-\1$", journeys.log(journeys.run_of(second), 1, "train"), re.M
+    )
+    assert int(resumed) >= done - done % EVERY

@@ -275,10 +275,9 @@ def test_events_tell_the_story_of_a_queued_job(team, queue):
 
 
 @pytest.mark.parametrize(("version", "field", "value", "told"), [
-    ("v1beta2", "cohortName", "research", "spec.cohortName"),
-    ("v1beta1", "cohort", "research", "spec.cohortName"),
     ("v1beta2", "fairSharing", {"weight": 1}, "spec.fairSharing"),
-    ("v1beta2", "preemption", {"reclaimWithinCohort": "Any"}, "spec.preemption.reclaimWithinCohort"),
+    ("v1beta1", "admissionChecksStrategy", {"admissionChecks": []}, "spec.admissionChecksStrategy"),
+    ("v1beta2", "preemption", {"borrowWithinCohort": {"policy": "LowerPriority"}}, "spec.preemption.borrowWithinCohort"),
 ])  # fmt: skip
 def test_a_queue_field_that_is_not_emulated_is_refused_by_name(team, queue, version, field, value, told):
     queue.name += "-other"
