@@ -113,7 +113,10 @@ def wanted(request: Request, place: str) -> Iterator[Wanted]:
 def _resource(request: Request, place: str) -> str:
     said = request.said
     if request.call.service in _NAMES:
-        return _arn(_NAMES[request.call.service](request, place))
+        try:
+            return _arn(_NAMES[request.call.service](request, place))
+        except (KeyError, IndexError):  # an operation that names no resource
+            return ""
     given = (said.get(name) for name in ("executionArn", "stateMachineArn", "TopicArn", "RoleArn"))
     return next((str(arn) for arn in given if arn), "")
 
