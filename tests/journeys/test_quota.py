@@ -20,7 +20,7 @@ KUEUE = ("kueue.x-k8s.io", "v1beta2")
 KIND = {"apiVersion": "/".join(KUEUE)}
 EVERY = 25
 SHORT = {"steps": 3, "base_steps": 40}
-LONG = {"steps": 600, "base_steps": 40, "checkpoint_every": EVERY}
+LONG = {"steps": 2000, "base_steps": 40, "checkpoint_every": EVERY}
 FULL = (
     "couldn't assign flavors to pod set main: insufficient unused quota for cpu in flavor local-cpu, 500m more needed"
 )
@@ -93,18 +93,16 @@ def test_over_quota_a_run_waits_with_the_queues_own_words_and_then_runs(journeys
     first = drop(journeys, "quota-first", LONG, "training")
     training(journeys, first, 1)
     second = drop(journeys, "quota-second", SHORT, "training")
-    until(lambda: progress(journeys, second).get("reason") == FULL, 60)
-    assert progress(journeys, second)["phase"] == "queued"
+    until(lambda: FULL in [entry["reason"] for entry in told(journeys, second, "RunQueued")], 60)
     assert journeys.finish(first, 180)["status"] == "SUCCEEDED"
-    assert journeys.finish(second)["status"] == "SUCCEEDED"
-    assert FULL in [entry["reason"] for entry in told(journeys, second, "RunQueued")]
+    assert journeys.finish(second, 180)["status"] == "SUCCEEDED"
 
 
 def test_a_preempted_run_says_why_and_goes_on_from_its_newest_checkpoint(journeys: Journeys, one_cpu: None) -> None:
     loser = drop(journeys, "quota-loser", LONG, "experiment")
     done = training(journeys, loser, 2 * EVERY)
     winner = drop(journeys, "quota-winner", SHORT, "inference")
-    assert journeys.finish(winner)["status"] == "SUCCEEDED"
+    assert journeys.finish(winner, 180)["status"] == "SUCCEEDED"
     assert journeys.finish(loser, 180)["status"] == "SUCCEEDED"
     run = journeys.run_of(loser)
     why = {entry["reason"].partition(" (")[0] for entry in told(journeys, loser, "RunEvicted")}
@@ -112,7 +110,7 @@ def test_a_preempted_run_says_why_and_goes_on_from_its_newest_checkpoint(journey
     log = journeys.log(run, 1, "train")
     (resumed,) = re.findall(r"^resume step=(\d+) from=checkpoint-\1$", log, re.M)
     assert int(resumed) >= done - done % EVERY
-    assert min(steps_of(log)) > int(resumed)
+    assert min(steps_of(log)) > int(resumed)  # of the last pod: it may have been preempted more than once
     assert (run["attempt"], loss_curve(journeys, run)) == (1, list(range(1, LONG["steps"] + 1)))
     assert journeys.packages("quota-loser") == [run["model_arn"]]
 
