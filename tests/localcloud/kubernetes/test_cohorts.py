@@ -125,8 +125,8 @@ class Pair:
         found = self.team.custom.list_namespaced_custom_object(GROUP, "v1beta2", self.team.namespace, "workloads")[
             "items"
         ]
-        (mine,) = [w for w in found if w["metadata"]["ownerReferences"][0]["name"] == name]
-        return {c["type"]: c for c in mine.get("status", {}).get("conditions", [])}
+        mine = [w for w in found if w["metadata"]["ownerReferences"][0]["name"] == name]
+        return {c["type"]: c for w in mine for c in w.get("status", {}).get("conditions", [])}
 
 
 def test_what_a_queue_borrows_is_shown_and_given_back(team, eventually):
