@@ -5,22 +5,23 @@ token for another cluster has another signature. Whatever is wrong, the answer i
 """
 
 import base64
-import binascii
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qsl, urlsplit
+
+import boto3
 
 from localcloud.aws import presigned
 from localcloud.aws.access_entries import Entry
 from localcloud.kubernetes.authentication import User
 
 _PREFIX = "k8s-aws-v1."
-_HOST = re.compile(r"sts\.[a-z0-9-]+\.amazonaws\.com")
+_HOSTS = {f"sts.{region}.amazonaws.com" for region in boto3.Session().get_available_regions("sts")}
 _KNOWN = {
-    "Action", "Version", "X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Date", "X-Amz-Expires", "X-Amz-SignedHeaders",
-    "X-Amz-Signature", "X-Amz-Security-Token",
+    "action", "version", "x-amz-algorithm", "x-amz-credential", "x-amz-date", "x-amz-expires", "x-amz-signedheaders",
+    "x-amz-signature", "x-amz-security-token",
 }  # fmt: skip
 _GOOD_FOR = timedelta(minutes=15)
 _LARGEST = 4096
@@ -45,18 +46,20 @@ class EksTokens:
         return self._user(arn) if arn else None
 
     def _is_good(self, url: str) -> bool:
-        said = {name: values[0] for name, values in parse_qs(urlsplit(url).query).items()}
-        signed = said.get("X-Amz-SignedHeaders", "").split(";")
-        if not said.keys() <= _KNOWN or said.get("Action") != "GetCallerIdentity" or "x-k8s-aws-id" not in signed:
+        said = {name.lower(): value for name, value in parse_qsl(urlsplit(url).query, keep_blank_values=True)}
+        signed = said.get("x-amz-signedheaders", "").lower().split(";")
+        if not said.keys() <= _KNOWN or said.get("action") != "GetCallerIdentity" or "x-k8s-aws-id" not in signed:
             return False
-        return self._is_fresh(said)
+        expires = said.get("x-amz-expires", "")
+        return expires.isdecimal() and int(expires) <= _GOOD_FOR.seconds and self._is_fresh(said.get("x-amz-date", ""))
 
-    def _is_fresh(self, said: Mapping[str, str]) -> bool:
+    def _is_fresh(self, date: str) -> bool:
+        """Not too old for the cluster, and not too far ahead for STS."""
         try:
-            made = datetime.strptime(said.get("X-Amz-Date", ""), "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+            made = datetime.strptime(date, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
         except ValueError:
             return False
-        return -_GOOD_FOR <= made - self.now() <= _GOOD_FOR and self.now() - made <= _GOOD_FOR
+        return abs(self.now() - made) <= _GOOD_FOR
 
     def _user(self, arn: str) -> User | None:
         found = _SESSION.fullmatch(arn)
@@ -73,9 +76,9 @@ def _url(token: str) -> str | None:
     if body == token or len(token) > _LARGEST:
         return None
     try:
-        url = base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)).decode()
-    except (binascii.Error, UnicodeDecodeError):
+        url = base64.b64decode(body + "=" * (-len(body) % 4), altchars=b"-_", validate=True).decode()
+        parts = urlsplit(url)
+    except ValueError:  # not Base64, not text, not a URL
         return None
-    parts = urlsplit(url)
-    good = parts.scheme == "https" and _HOST.fullmatch(parts.netloc) and parts.path == "/"
+    good = parts.scheme == "https" and parts.netloc in _HOSTS and parts.path == "/"
     return url if good else None

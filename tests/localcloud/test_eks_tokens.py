@@ -3,12 +3,14 @@
 import base64
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import boto3
 import pytest
 from botocore.auth import SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from moto import mock_aws
+from moto.sts.models import sts_backends
 
 from localcloud.eks_tokens import EksTokens
 from localcloud.kubernetes.authentication import User
@@ -33,15 +35,23 @@ def tokens(entry: object = ENTRY, later: timedelta = timedelta(0)) -> EksTokens:
 
 
 def token(
-    url: str = URL, cluster: str = "research", header: str = "x-k8s-aws-id", change: tuple[str, str] = ("", "")
+    url: str = URL,
+    cluster: str = "research",
+    header: str = "x-k8s-aws-id",
+    change: tuple[str, str] = ("", ""),
+    expires: int = 60,
 ) -> str:
     assumed = boto3.client("sts").assume_role(RoleArn=ROLE, RoleSessionName="dropforge")["Credentials"]
     session = boto3.Session(assumed["AccessKeyId"], assumed["SecretAccessKey"], assumed["SessionToken"])
     credentials = session.get_credentials()
     assert credentials is not None
     request = AWSRequest("GET", url, headers={header: cluster})
-    SigV4QueryAuth(credentials.get_frozen_credentials(), "sts", "us-east-1", expires=60).add_auth(request)
-    return "k8s-aws-v1." + base64.urlsafe_b64encode(str(request.url).replace(*change).encode()).decode().rstrip("=")
+    SigV4QueryAuth(credentials.get_frozen_credentials(), "sts", "us-east-1", expires=expires).add_auth(request)
+    return encoded(str(request.url).replace(*change))
+
+
+def encoded(url: str) -> str:
+    return "k8s-aws-v1." + base64.urlsafe_b64encode(url.encode()).decode().rstrip("=")
 
 
 def test_a_role_with_an_entry_is_who_the_entry_says() -> None:
@@ -74,13 +84,32 @@ def test_a_token_that_was_changed_after_it_was_signed_is_nobodys() -> None:
         {"url": URL.replace("sts.us-east-1.amazonaws.com", "sts.us-east-1.amazonaws.com.example.com")},
         {"url": URL.replace("/?", "/other?")},
         {"url": URL + "&More=1"},
+        {"url": URL.replace("us-east-1", "mars-1")},
+        {"expires": 901},
         {"header": "x-other"},
     ],
 )
-def test_anything_else_that_is_signed_is_nobodys(bad: dict[str, str]) -> None:
-    assert tokens()(token(**bad)) is None  # type: ignore[arg-type]
+def test_anything_else_that_is_signed_is_nobodys(bad: dict[str, Any]) -> None:
+    assert tokens()(token(**bad)) is None
 
 
-@pytest.mark.parametrize("text", ["", "k8s-aws-v1.", "k8s-aws-v1.%%%", "k8s-aws-v1." + "a" * 5000, "plain"])
+@pytest.mark.parametrize("credential", ["", "&X-Amz-Credential=", "&X-Amz-Credential=AKIA/x"])
+@pytest.mark.parametrize("signature", ["", "&X-Amz-Signature=%C3%A9", "&X-Amz-Signature=\u00e9"])
+def test_a_url_without_a_signature_of_ours_is_nobodys(credential: str, signature: str) -> None:
+    date = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
+    rest = f"&X-Amz-Date={date}&X-Amz-Expires=60&X-Amz-SignedHeaders=host%3Bx-k8s-aws-id"
+    assert tokens()(encoded(URL + rest + credential + signature)) is None
+
+
+def test_a_session_that_is_over_is_nobodys() -> None:
+    text = token()
+    assumed = sts_backends["123456789012"]["aws"].assumed_roles[-1]
+    assumed.expiration -= timedelta(hours=2)
+    assert tokens()(text) is None
+
+
+@pytest.mark.parametrize(
+    "text", ["", "k8s-aws-v1.", "k8s-aws-v1.%%%", "k8s-aws-v1.aHR0cHM6Ly9b", "k8s-aws-v1." + "a" * 5000, "plain"]
+)
 def test_what_is_no_token_is_nobodys(text: str) -> None:
     assert tokens()(text) is None
