@@ -84,7 +84,7 @@ class _Route:
 
 
 def _rest_operation(service: str, environ: Mapping[str, Any]) -> tuple[str, dict[str, str]]:
-    path = environ.get("RAW_PATH") or environ.get("PATH_INFO", "/")
+    path = environ["REQUEST_URI"].partition("?")[0]  # not PATH_INFO, where an encoded slash has become one
     query = set(parse_qs(environ.get("QUERY_STRING", ""), keep_blank_values=True))
     for route in _routes(service):
         found = route.path.fullmatch(path)

@@ -1,5 +1,6 @@
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 from botocore.exceptions import ClientError
@@ -22,6 +23,7 @@ REQUESTS = [
     ("s3", "PUT", "/b", "versioning", {}, "PutBucketVersioning"),
     ("lambda", "POST", "/2015-03-31/functions/f/invocations", "", {}, "Invoke"),
     ("eks", "GET", "/clusters/c", "", {}, "DescribeCluster"),
+    ("eks", "GET", "/clusters/c/access-entries/arn%3Aaws%3Aiam%3A%3A1%3Arole%2Fr", "", {}, "DescribeAccessEntry"),
     ("scheduler", "POST", "/schedules/s", "", {}, "CreateSchedule"),
     ("states", "POST", "/", "", {"HTTP_X_AMZ_TARGET": "AWSStepFunctions.StartExecution"}, "StartExecution"),
     ("monitoring", "POST", "/service/GraniteServiceVersion20100801/operation/PutMetricData", "", {}, "PutMetricData"),
@@ -36,7 +38,8 @@ def test_requests_are_recognised(
 ) -> None:
     environ = {
         "REQUEST_METHOD": method,
-        "PATH_INFO": path,
+        "PATH_INFO": unquote(path),
+        "REQUEST_URI": f"{path}?{query}",
         "QUERY_STRING": query,
         "HTTP_AUTHORIZATION": SIGNED.format(service),
         **headers,
