@@ -6,16 +6,18 @@ token for another cluster has another signature. Whatever is wrong, the answer i
 
 import base64
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import boto3
 
 from localcloud.aws import presigned
-from localcloud.aws.access_entries import Entry
-from localcloud.kubernetes.authentication import User
+from localcloud.aws.access_entries import POLICY, Entry
+from localcloud.kubernetes.authentication import Grant, User
+from localcloud.kubernetes.first_roles import FIRST_ROLES
 
 _PREFIX = "k8s-aws-v1."
 _HOSTS = {f"sts.{region}.amazonaws.com" for region in boto3.Session().get_available_regions("sts")}
@@ -23,6 +25,13 @@ _KNOWN = {
     "action", "version", "x-amz-algorithm", "x-amz-credential", "x-amz-date", "x-amz-expires", "x-amz-signedheaders",
     "x-amz-signature", "x-amz-security-token",
 }  # fmt: skip
+_RULES = {
+    "AmazonEKSClusterAdminPolicy": FIRST_ROLES["cluster-admin"],
+    "AmazonEKSAdminViewPolicy": [{"apiGroups": ["*"], "resources": ["*"], "verbs": ["get", "list", "watch"]}],
+    "AmazonEKSAdminPolicy": FIRST_ROLES["admin"],
+    "AmazonEKSEditPolicy": FIRST_ROLES["edit"],
+    "AmazonEKSViewPolicy": FIRST_ROLES["view"],
+}
 _GOOD_FOR = timedelta(minutes=15)
 _LARGEST = 4096
 _SESSION = re.compile(r"arn:aws:sts::(?P<account>\d+):assumed-role/(?P<role>[^/]+)/(?P<session>.+)")
@@ -66,8 +75,15 @@ class EksTokens:
         entry = self.entry_of(f"arn:aws:iam::{found['account']}:role/{found['role']}") if found else None
         if found is None or entry is None:
             return None
-        name = entry["username"].replace("{{SessionName}}", found["session"])
-        return User(name, tuple(entry["kubernetesGroups"]))
+        name = entry["username"].replace("{{SessionName}}", found["session"].replace("@", "-"))
+        name = name.replace("{{SessionNameRaw}}", found["session"])
+        grants = tuple(_grant(policy) for policy in entry["policies"].values())
+        return User(name, tuple(entry["kubernetesGroups"]), grants)
+
+
+def _grant(policy: Mapping[str, Any]) -> Grant:
+    rules = _RULES[policy["policyArn"].removeprefix(POLICY)]
+    return Grant(rules, tuple(policy["accessScope"].get("namespaces", ())))
 
 
 def _url(token: str) -> str | None:

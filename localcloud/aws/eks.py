@@ -1,7 +1,7 @@
 """EKS clusters: what a client needs to find a Kubernetes API server, which somebody else runs and registers here."""
 
 import base64
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,6 +18,7 @@ _ARN = "arn:aws:eks:us-east-1:123456789012:cluster"
 class _Cluster:
     answer: dict[str, Any]
     active_at: float
+    entries: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -45,9 +46,9 @@ class FakeEks:
         self._addresses[name] = _Address(endpoint, ca_pem)
         self._clusters.setdefault(name, _Cluster(_new_answer({"name": name}), self._clock.elapsed()))
 
-    def require(self, name: str) -> object:
-        """Raise ResourceNotFoundException for a cluster that does not exist."""
-        return self._get(name)
+    def entries_of(self, name: str) -> dict[str, dict[str, Any]]:
+        """Give a cluster's access entries by principal, to be changed in place; ResourceNotFoundException."""
+        return self._get(name).entries
 
     def _get(self, name: str) -> _Cluster:
         if name not in self._clusters:

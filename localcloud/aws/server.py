@@ -123,7 +123,7 @@ class LocalAws(AbstractContextManager["LocalAws"]):
     def _add_fakes(self, front: Front) -> None:
         self._fsx = FakeFsx(self.folder / "fsx", self.clock, self.client, self._courier)
         self._eks = FakeEks(self.clock)
-        self._access = AccessEntries(self._eks.require)
+        self._access = AccessEntries(self._eks.entries_of)
         for fake in (self._fsx, self._eks, self._access, ModelRegistry(self.client, self.announce, self._stale)):
             front.register(fake)
 

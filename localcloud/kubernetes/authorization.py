@@ -9,46 +9,12 @@ from fnmatch import fnmatchcase
 from typing import NamedTuple
 
 from localcloud.kubernetes.api import Api, Options
-from localcloud.kubernetes.authentication import AUTHENTICATED, MASTERS, User
+from localcloud.kubernetes.authentication import MASTERS, Grant, User
 from localcloud.kubernetes.errors import StatusError
+from localcloud.kubernetes.first_roles import FIRST_BINDINGS, FIRST_ROLES
 from localcloud.kubernetes.objects import Object, namespace_of
 from localcloud.kubernetes.resources import CLUSTER_ROLE_BINDINGS, CLUSTER_ROLES, ROLE_BINDINGS, ROLES
 from localcloud.kubernetes.targets import Target
-
-_READ = ["get", "list", "watch"]
-_WRITE = [*_READ, "create", "update", "patch", "delete", "deletecollection"]
-_OPEN_PATHS = [
-    "/api",
-    "/api/*",
-    "/apis",
-    "/apis/*",
-    "/healthz",
-    "/livez",
-    "/openapi",
-    "/openapi/*",
-    "/readyz",
-    "/version",
-]
-_REVIEWS = ["selfsubjectaccessreviews", "selfsubjectrulesreviews"]
-_GROUPS = ["", "batch", "kueue.x-k8s.io"]
-FIRST_ROLES: dict[str, list[Object]] = {
-    "cluster-admin": [
-        {"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]},
-        {"nonResourceURLs": ["*"], "verbs": ["*"]},
-    ],
-    "edit": [
-        {"apiGroups": _GROUPS, "resources": ["configmaps", "pods", "pods/log", "jobs", "workloads"], "verbs": _WRITE}
-    ],
-    "view": [
-        {"apiGroups": _GROUPS, "resources": ["configmaps", "pods", "pods/log", "jobs", "workloads"], "verbs": _READ}
-    ],
-    "system:discovery": [{"nonResourceURLs": _OPEN_PATHS, "verbs": ["get"]}],
-    "system:basic-user": [
-        {"apiGroups": ["authorization.k8s.io"], "resources": _REVIEWS, "verbs": ["create"]},
-        {"apiGroups": ["authentication.k8s.io"], "resources": ["selfsubjectreviews"], "verbs": ["create"]},
-    ],
-}
-_FIRST_BINDINGS = {"cluster-admin": MASTERS, "system:discovery": AUTHENTICATED, "system:basic-user": AUTHENTICATED}
 
 
 class Attempt(NamedTuple):
@@ -74,7 +40,7 @@ def install(api: Api) -> None:
     """Make the roles and bindings that every cluster has."""
     for name, rules in FIRST_ROLES.items():
         api.create(CLUSTER_ROLES, "", {"metadata": {"name": name}, "rules": rules}, Options())
-    for role, group in _FIRST_BINDINGS.items():
+    for role, group in FIRST_BINDINGS.items():
         subject = {"kind": "Group", "apiGroup": "rbac.authorization.k8s.io", "name": group}
         reference = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role}
         api.create(CLUSTER_ROLE_BINDINGS, "", {"metadata": {"name": role}, "subjects": [subject], "roleRef": reference})
@@ -97,6 +63,9 @@ class Authorizer:
 
     def rules(self, user: User, namespace: str) -> Iterator[Object]:
         """Give the rules that hold for a user in a namespace; in none, those of the whole cluster."""
+        for grant in user.grants:
+            if _reaches(grant, namespace):
+                yield from grant.rules
         bindings = self.api.store.all_of(CLUSTER_ROLE_BINDINGS)
         if namespace:
             bindings = [*bindings, *self.api.store.all_of(ROLE_BINDINGS, namespace)]
@@ -109,6 +78,10 @@ class Authorizer:
         kind, place = (CLUSTER_ROLES, "") if reference["kind"] == "ClusterRole" else (ROLES, namespace_of(binding))
         role = self.api.store.get(kind, place, reference["name"])
         return list((role or {}).get("rules") or [])
+
+
+def _reaches(grant: Grant, namespace: str) -> bool:
+    return not grant.namespaces or any(fnmatchcase(namespace, pattern) for pattern in grant.namespaces)
 
 
 def _is(user: User, subject: Object) -> bool:

@@ -133,7 +133,7 @@ def one_cluster(folder: Path) -> Iterator[Site]:
     spec = builders.CLUSTER.model_copy(update=paths)
     roles = {spec.reader_role: "reader", spec.writer_role: "writer"}
     entries = {
-        arn: {"username": f"{role}/{{{{SessionName}}}}", "kubernetesGroups": [onboarding.group(role)]}
+        arn: {"username": f"{role}/{{{{SessionName}}}}", "kubernetesGroups": [onboarding.group(role)], "policies": {}}
         for arn, role in roles.items()
     }
     tokens = EksTokens(spec.eks_name, ACCOUNT, entries.get, lambda: clock.now() + skew[0])

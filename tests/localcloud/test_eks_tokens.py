@@ -12,12 +12,17 @@ from botocore.awsrequest import AWSRequest
 from moto import mock_aws
 from moto.sts.models import sts_backends
 
+from localcloud.aws.access_entries import POLICIES, POLICY
 from localcloud.eks_tokens import EksTokens
-from localcloud.kubernetes.authentication import User
+from localcloud.kubernetes.authentication import Grant, User
 
 ROLE = "arn:aws:iam::123456789012:role/reader"
 URL = "https://sts.us-east-1.amazonaws.com/?Action=GetCallerIdentity&Version=2011-06-15"
-ENTRY = {"username": "arn:aws:sts::123456789012:assumed-role/reader/{{SessionName}}", "kubernetesGroups": ["readers"]}
+ENTRY = {
+    "username": "arn:aws:sts::123456789012:assumed-role/reader/{{SessionName}}",
+    "kubernetesGroups": ["readers"],
+    "policies": {},
+}
 
 
 @pytest.fixture(autouse=True)
@@ -40,10 +45,12 @@ def token(
     header: str = "x-k8s-aws-id",
     change: tuple[str, str] = ("", ""),
     expires: int = 60,
+    session: str = "dropforge",
 ) -> str:
-    assumed = boto3.client("sts").assume_role(RoleArn=ROLE, RoleSessionName="dropforge")["Credentials"]
-    session = boto3.Session(assumed["AccessKeyId"], assumed["SecretAccessKey"], assumed["SessionToken"])
-    credentials = session.get_credentials()
+    assumed = boto3.client("sts").assume_role(RoleArn=ROLE, RoleSessionName=session)["Credentials"]
+    credentials = boto3.Session(
+        assumed["AccessKeyId"], assumed["SecretAccessKey"], assumed["SessionToken"]
+    ).get_credentials()
     assert credentials is not None
     request = AWSRequest("GET", url, headers={header: cluster})
     SigV4QueryAuth(credentials.get_frozen_credentials(), "sts", "us-east-1", expires=expires).add_auth(request)
@@ -57,6 +64,22 @@ def encoded(url: str) -> str:
 def test_a_role_with_an_entry_is_who_the_entry_says() -> None:
     name = "arn:aws:sts::123456789012:assumed-role/reader/dropforge"
     assert tokens()(token()) == User(name, ("readers",))
+
+
+@pytest.mark.parametrize(("template", "name"), [("u:{{SessionName}}", "u:ada-x"), ("u:{{SessionNameRaw}}", "u:ada@x")])
+def test_a_user_name_may_hold_the_sessions(template: str, name: str) -> None:
+    user = tokens(entry={**ENTRY, "username": template})(token(session="ada@x"))
+    assert user is not None
+    assert user.name == name
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_every_access_policy_is_rules_in_its_namespaces(policy: str) -> None:
+    associated = {"policyArn": POLICY + policy, "accessScope": {"type": "namespace", "namespaces": ["team-*"]}}
+    user = tokens(entry={**ENTRY, "policies": {POLICY + policy: associated}})(token())
+    assert user is not None
+    assert user.grants == (Grant(user.grants[0].rules, ("team-*",)),)
+    assert user.grants[0].rules
 
 
 def test_a_role_without_an_entry_is_nobody() -> None:

@@ -8,11 +8,13 @@ from kubernetes import client
 from kubernetes.client.exceptions import ApiException
 
 from localcloud.kubernetes import LocalCluster
-from localcloud.kubernetes.authentication import User
+from localcloud.kubernetes.authentication import Grant, User
+from localcloud.kubernetes.first_roles import FIRST_ROLES
 
 KNOWN = {
     "k8s-aws-v1.ada": User("ada", ("makers",)),
     "k8s-aws-v1.bob": User("bob"),
+    "k8s-aws-v1.cyd": User("cyd", grants=(Grant(FIRST_ROLES["view"], ("o*",)),)),
 }
 JOBS = {"apiGroups": ["batch"], "resources": ["jobs"], "verbs": ["get", "list"]}
 
@@ -98,6 +100,21 @@ def test_names_in_a_rule_are_the_only_ones(guarded: LocalCluster) -> None:
 def test_a_cluster_role_that_is_bound_in_a_namespace_holds_there_alone(guarded: LocalCluster) -> None:
     assert client.CoreV1Api(bob(guarded)).list_namespaced_pod("two").items == []
     refused(client.CoreV1Api(bob(guarded)).list_namespaced_pod, "one")
+
+
+def test_what_is_granted_beyond_roles_holds_in_its_namespaces(guarded: LocalCluster) -> None:
+    core = client.CoreV1Api(guarded.client("k8s-aws-v1.cyd"))
+    assert core.list_namespaced_pod("one").items == []
+    refused(core.list_namespaced_pod, "two")
+    refused(core.list_pod_for_all_namespaces)
+
+
+def test_nobody_can_be_somebody_else(guarded: LocalCluster) -> None:
+    api = guarded.client()
+    api.set_default_header("Impersonate-User", "ada")
+    with pytest.raises(ApiException, match="Impersonate-User") as raised:
+        client.CoreV1Api(api).list_namespaced_pod("one")
+    assert raised.value.status == 400
 
 
 def test_everybody_who_is_known_may_read_what_is_served(guarded: LocalCluster) -> None:
