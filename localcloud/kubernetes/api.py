@@ -28,14 +28,19 @@ _KEPT = (
 )
 
 
+def _anything(_: Resource, __: Object, ___: Object | None) -> None:
+    """Allow any write: controllers do what they do."""
+
+
 @dataclass(frozen=True)
 class Options:
-    """How a write is done."""
+    """How a write is done. `check` gets the new object and the old one, or None, and raises for what the writer may not write."""
 
     manager: str = "kube-controller-manager"
     strict: bool = False
     dry_run: bool = False
     version: str = ""
+    check: Callable[[Resource, Object, Object | None], None] = _anything
 
 
 @dataclass(frozen=True)
@@ -74,6 +79,7 @@ class Api:
             self._require_namespace(resource, namespace, name_of(new))
             new = rules.decode(resource, new, options.version or resource.versions[0], strict=options.strict)
             rules.admit(resource, new, None)
+            options.check(resource, new, None)
             if self.store.get(resource, namespace, name_of(new)) is not None:
                 raise errors.already_exists(resource, name_of(new))
             _stamp_birth(resource, new)
@@ -117,6 +123,7 @@ class Api:
         if place.resource.status:
             new = {**{k: v for k, v in new.items() if k != "status"}, **_status_of(old)}
         rules.admit(place.resource, new, old)
+        options.check(place.resource, new, old)
         return new
 
     def _keep(self, place: Place, old: Object, new: Object, options: Options) -> Object:

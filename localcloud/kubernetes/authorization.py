@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 from localcloud.kubernetes.api import Api, Options
 from localcloud.kubernetes.authentication import MASTERS, Grant, User
-from localcloud.kubernetes.errors import StatusError
+from localcloud.kubernetes.errors import StatusError, not_found
 from localcloud.kubernetes.first_roles import FIRST_BINDINGS, FIRST_ROLES
 from localcloud.kubernetes.objects import Object, namespace_of
-from localcloud.kubernetes.resources import CLUSTER_ROLE_BINDINGS, CLUSTER_ROLES, ROLE_BINDINGS, ROLES
+from localcloud.kubernetes.resources import CLUSTER_ROLE_BINDINGS, CLUSTER_ROLES, NAMESPACES, ROLE_BINDINGS, ROLES
 from localcloud.kubernetes.targets import Target
 
 
@@ -33,7 +33,8 @@ def attempt_of(verb: str, target: Target | None, path: str) -> Attempt:
     if target is None:
         return Attempt(verb, path=path)
     part = f"/{target.subresource}" if target.subresource else ""
-    return Attempt(verb, target.resource.group, f"{target.resource.plural}{part}", target.namespace, target.name)
+    place = target.name if target.resource is NAMESPACES else target.namespace  # a namespace is in itself
+    return Attempt(verb, target.resource.group, f"{target.resource.plural}{part}", place, target.name)
 
 
 def install(api: Api) -> None:
@@ -59,25 +60,36 @@ class Authorizer:
 
     def allows(self, user: User, attempt: Attempt) -> bool:
         """Tell whether a role of the user's allows an attempt."""
-        return MASTERS in user.groups or any(_matches(rule, attempt) for rule in self.rules(user, attempt.namespace))
+        return MASTERS in user.groups or any(matches(rule, attempt) for rule in self.rules(user, attempt.namespace))
 
     def rules(self, user: User, namespace: str) -> Iterator[Object]:
-        """Give the rules that hold for a user in a namespace; in none, those of the whole cluster."""
+        """Give the rules that hold for a user in a namespace, from roles or elsewhere; in none, those of the whole cluster."""
         for grant in user.grants:
             if _reaches(grant, namespace):
                 yield from grant.rules
+        yield from self.held(user, namespace)
+
+    def held(self, user: User, namespace: str) -> Iterator[Object]:
+        """Give the rules that roles of the cluster give a user."""
         bindings = self.api.store.all_of(CLUSTER_ROLE_BINDINGS)
         if namespace:
             bindings = [*bindings, *self.api.store.all_of(ROLE_BINDINGS, namespace)]
         for binding in bindings:
             if any(_is(user, subject) for subject in binding.get("subjects") or []):
-                yield from self._rules_of(binding)
+                yield from (self._role(binding) or {}).get("rules") or []
 
-    def _rules_of(self, binding: Object) -> list[Object]:
+    def require_role(self, binding: Object) -> Object:
+        """Give the role that a binding refers to; StatusError 404."""
+        role = self._role(binding)
+        if role is None:
+            kind = CLUSTER_ROLES if binding["roleRef"]["kind"] == "ClusterRole" else ROLES
+            raise not_found(kind, binding["roleRef"]["name"])
+        return role
+
+    def _role(self, binding: Object) -> Object | None:
         reference = binding["roleRef"]
         kind, place = (CLUSTER_ROLES, "") if reference["kind"] == "ClusterRole" else (ROLES, namespace_of(binding))
-        role = self.api.store.get(kind, place, reference["name"])
-        return list((role or {}).get("rules") or [])
+        return self.api.store.get(kind, place, reference["name"])
 
 
 def _reaches(grant: Grant, namespace: str) -> bool:
@@ -89,7 +101,8 @@ def _is(user: User, subject: Object) -> bool:
     return subject["name"] in names
 
 
-def _matches(rule: Object, attempt: Attempt) -> bool:
+def matches(rule: Object, attempt: Attempt) -> bool:
+    """Tell whether a rule allows an attempt. A `*` in the attempt is matched by a `*` in the rule alone."""
     if not _holds(rule.get("verbs"), attempt.verb):
         return False
     if not attempt.resource:

@@ -19,6 +19,7 @@ from localcloud.kubernetes.api import Api
 from localcloud.kubernetes.authentication import OWN_TOKEN, Tokens, User, nobody
 from localcloud.kubernetes.certificates import issue
 from localcloud.kubernetes.containers import Host
+from localcloud.kubernetes.escalation import Limits
 from localcloud.kubernetes.garbage import Garbage
 from localcloud.kubernetes.images import Image
 from localcloud.kubernetes.jobs import Jobs
@@ -59,7 +60,8 @@ class LocalCluster:
         self._requests = RequestLog()
         self._api = Api()
         self._kubelet = Kubelet(Host(self._api, self.folder / ".pods", self.images, self.speed), self.node)
-        self._verbs = Verbs(self._api, self._kubelet.logs)
+        self._authorizer = authorization.Authorizer(self._api)
+        self._verbs = Verbs(self._api, self._kubelet.logs, Limits(self._authorizer).check)
         self._loops: list[Loop] = []
         self._server: Server | None = None
 
@@ -146,7 +148,7 @@ class LocalCluster:
     def resume(self) -> None:
         """Make the API reachable again, at the same address."""
         if self._server is None:
-            door = Door(self._ask, authorization.Authorizer(self._api), self._verbs)
+            door = Door(self._ask, self._authorizer, self._verbs)
             self._server = Server(self.port, self._tls(), door, self._refusals, self._requests)
             self.port = self._server.server_address[1]
 

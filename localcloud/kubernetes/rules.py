@@ -8,6 +8,7 @@ from localcloud.kubernetes.errors import Cause, invalid
 from localcloud.kubernetes.job_rules import admit_job
 from localcloud.kubernetes.objects import Object, name_of
 from localcloud.kubernetes.pod_rules import admit_pod
+from localcloud.kubernetes.rbac_rules import admit_binding, admit_role
 from localcloud.kubernetes.resources import DEFINITIONS, KUEUE, Resource
 
 Rule = Callable[[Object, Object | None], list[Cause]]
@@ -86,6 +87,10 @@ _RULES: dict[str, Rule] = {
     "Namespace": _admit_namespace,
     "PersistentVolumeClaim": _admit_claim,
     "Secret": _admit_secret,
+    "Role": admit_role,
+    "ClusterRole": admit_role,
+    "RoleBinding": admit_binding,
+    "ClusterRoleBinding": admit_binding,
 }
 
 

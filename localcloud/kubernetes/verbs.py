@@ -1,7 +1,8 @@
 """What one request does: its verb carried out on the API, its answer in the version it asked for."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from localcloud.kubernetes import discovery, errors, log_requests, selectors, tables, targets, versions, watching
@@ -11,7 +12,7 @@ from localcloud.kubernetes.logs import Line
 from localcloud.kubernetes.objects import Object, name_of, namespace_of
 from localcloud.kubernetes.paging import Page, Pages
 from localcloud.kubernetes.patches import json_patch, merge_patch, strategic_patch
-from localcloud.kubernetes.resources import KUEUE
+from localcloud.kubernetes.resources import KUEUE, Resource
 from localcloud.kubernetes.targets import Request, Target
 
 _APPLY = "application/apply-patch+yaml"
@@ -21,6 +22,7 @@ _PATCHES: dict[str, Callable[[Any, Any], Any]] = {
     "application/strategic-merge-patch+json": strategic_patch,
 }
 _WATCH_SECONDS = 1800.0
+Check = Callable[[Request, Resource, Object, Object | None], None]
 Logs = Callable[[Object, str], list[Line]]
 
 
@@ -34,10 +36,11 @@ class Answer:
 
 @dataclass
 class Verbs:
-    """Every verb over one API; `logs` reads the log of a pod's container."""
+    """Every verb over one API; `logs` reads the log of a pod's container, `check` raises for what a request's user may not write."""
 
     api: Api
     logs: Logs
+    check: Check
     pages: Pages = field(default_factory=Pages)
 
     def answer(self, request: Request) -> Answer:
@@ -90,11 +93,12 @@ class Verbs:
     def _create(self, request: Request, target: Target) -> tuple[int, Object]:
         body = _object(request)
         stored = versions.to_stored(target.resource, target.version, body)
-        return 201, _out(target, self.api.create(target.resource, target.namespace, stored, _options(request, target)))
+        options = self._options(request, target)
+        return 201, _out(target, self.api.create(target.resource, target.namespace, stored, options))
 
     def _update(self, request: Request, target: Target) -> tuple[int, Object]:
         stored = versions.to_stored(target.resource, target.version, _object(request))
-        return 200, _out(target, self.api.change(target.place, lambda _: stored, _options(request, target)))
+        return 200, _out(target, self.api.change(target.place, lambda _: stored, self._options(request, target)))
 
     def _patch(self, request: Request, target: Target) -> tuple[int, Object]:
         kind = _content_type(request)
@@ -115,16 +119,19 @@ class Verbs:
             patched = patch(versions.from_stored(target.resource, target.version, old), request.body)
             return versions.to_stored(target.resource, target.version, patched)
 
-        return 200, _out(target, self.api.change(target.place, edit, _options(request, target)))
+        return 200, _out(target, self.api.change(target.place, edit, self._options(request, target)))
 
     def _apply(self, request: Request, target: Target) -> tuple[int, Object]:
         if not request.query.get("fieldManager"):
             message = "fieldManager: Required value: is required for apply patch"
             raise errors.bad_request(f'PatchOptions.meta.k8s.io "" is invalid: {message}')
         declared = versions.to_stored(target.resource, target.version, _object(request))
-        options = _options(request, target)
+        options = self._options(request, target)
         created, thing = self.api.apply(target.place, declared, options, force=request.flag("force"))
         return (201 if created else 200), _out(target, thing)
+
+    def _options(self, request: Request, target: Target) -> Options:
+        return replace(_options(request, target), check=partial(self.check, request))
 
     def _delete(self, request: Request, target: Target) -> tuple[int, Object]:
         return 200, _out(target, delete(self.api, target.place, _deletion(request)))

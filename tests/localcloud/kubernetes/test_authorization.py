@@ -14,6 +14,7 @@ from localcloud.kubernetes.first_roles import FIRST_ROLES
 KNOWN = {
     "k8s-aws-v1.ada": User("ada", ("makers",)),
     "k8s-aws-v1.bob": User("bob"),
+    "k8s-aws-v1.eva": User("eva", ("granters",)),
     "k8s-aws-v1.cyd": User("cyd", grants=(Grant(FIRST_ROLES["view"], ("o*",)),)),
 }
 JOBS = {"apiGroups": ["batch"], "resources": ["jobs"], "verbs": ["get", "list"]}
