@@ -14,7 +14,7 @@ from localcloud.kubernetes.errors import StatusError, not_found
 from localcloud.kubernetes.first_roles import FIRST_BINDINGS, FIRST_ROLES
 from localcloud.kubernetes.objects import Object, namespace_of
 from localcloud.kubernetes.resources import CLUSTER_ROLE_BINDINGS, CLUSTER_ROLES, NAMESPACES, ROLE_BINDINGS, ROLES
-from localcloud.kubernetes.targets import Target
+from localcloud.kubernetes.targets import Request, Target
 
 
 class Attempt(NamedTuple):
@@ -28,13 +28,20 @@ class Attempt(NamedTuple):
     path: str = ""
 
 
-def attempt_of(verb: str, target: Target | None, path: str) -> Attempt:
-    """Describe a request; one for a document has no target."""
+def attempt_of(verb: str, target: Target | None, request: Request) -> Attempt:
+    """Describe a request; one for a document has no target. A list of the one object of a name is about that name."""
     if target is None:
-        return Attempt(verb, path=path)
+        return Attempt(verb, path=request.path)
     part = f"/{target.subresource}" if target.subresource else ""
     place = target.name if target.resource is NAMESPACES else target.namespace  # a namespace is in itself
-    return Attempt(verb, target.resource.group, f"{target.resource.plural}{part}", place, target.name)
+    return Attempt(
+        verb, target.resource.group, f"{target.resource.plural}{part}", place, target.name or _selected(request)
+    )
+
+
+def _selected(request: Request) -> str:
+    terms = dict(term.split("=", 1) for term in request.query.get("fieldSelector", "").split(",") if "=" in term)
+    return terms.get("metadata.name", "").removeprefix("=")
 
 
 def install(api: Api) -> None:

@@ -44,7 +44,7 @@ class Door:
         if review is not None:
             self.authorizer.require(request.user, reviews.attempt_of(review))
             return Answer(201, reviews.answer(review, request, request.user, self.authorizer))
-        self.authorizer.require(request.user, attempt_of(verb, target, request.path))
+        self.authorizer.require(request.user, attempt_of(verb, target, request))
         return self.verbs.answer(request)
 
 

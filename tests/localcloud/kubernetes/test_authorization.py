@@ -14,7 +14,6 @@ from localcloud.kubernetes.first_roles import FIRST_ROLES
 KNOWN = {
     "k8s-aws-v1.ada": User("ada", ("makers",)),
     "k8s-aws-v1.bob": User("bob"),
-    "k8s-aws-v1.eva": User("eva", ("granters",)),
     "k8s-aws-v1.cyd": User("cyd", grants=(Grant(FIRST_ROLES["view"], ("o*",)),)),
 }
 JOBS = {"apiGroups": ["batch"], "resources": ["jobs"], "verbs": ["get", "list"]}
@@ -28,8 +27,9 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCluster]:
         for name in ("one", "two"):
             client.CoreV1Api(running.client()).create_namespace({"metadata": {"name": name}})
         rules = [JOBS, {"apiGroups": [""], "resources": ["pods/log"], "verbs": ["get"]}]
-        named = {"apiGroups": [""], "resources": ["configmaps"], "resourceNames": ["mine"], "verbs": ["get", "patch"]}
-        rbac.create_namespaced_role("one", {"metadata": {"name": "makers"}, "rules": [*rules, named]})
+        named = {"apiGroups": [""], "resources": ["configmaps"], "resourceNames": ["mine"], "verbs": ["get", "list"]}
+        itself = {"apiGroups": [""], "resources": ["namespaces"], "verbs": ["get"]}
+        rbac.create_namespaced_role("one", {"metadata": {"name": "makers"}, "rules": [*rules, named, itself]})
         bind(rbac, "one", {"kind": "Group", "name": "makers"}, "Role", "makers")
         bind(rbac, "two", {"kind": "User", "name": "bob"}, "ClusterRole", "view")
         yield running
@@ -96,6 +96,15 @@ def test_names_in_a_rule_are_the_only_ones(guarded: LocalCluster) -> None:
     assert raised.value.status == 404
     refused(core.read_namespaced_config_map, "yours", "one")
     refused(core.list_namespaced_config_map, "one")
+    assert core.list_namespaced_config_map("one", field_selector="metadata.name=mine").items == []
+    refused(core.list_namespaced_config_map, "one", field_selector="metadata.name=yours")
+
+
+def test_a_role_in_a_namespace_may_be_about_the_namespace_itself(guarded: LocalCluster) -> None:
+    core = client.CoreV1Api(ada(guarded))
+    assert core.read_namespace("one").metadata.name == "one"
+    assert r"in the namespace \"two\"" in refused(core.read_namespace, "two")
+    refused(core.list_namespace)
 
 
 def test_a_cluster_role_that_is_bound_in_a_namespace_holds_there_alone(guarded: LocalCluster) -> None:

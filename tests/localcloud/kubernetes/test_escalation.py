@@ -14,6 +14,7 @@ from localcloud.kubernetes.first_roles import FIRST_ROLES
 RBAC = "rbac.authorization.k8s.io"
 KNOWN = {
     "k8s-aws-v1.ada": User("ada", ("granters",)),
+    "k8s-aws-v1.adm": User("adm", grants=(Grant(FIRST_ROLES["admin"]),)),
     "k8s-aws-v1.eks": User("eks", grants=(Grant(FIRST_ROLES["cluster-admin"]),)),
 }
 ROLES: dict[str, Any] = {
@@ -128,6 +129,8 @@ def test_bind_and_escalate_lift_the_limit(cluster: LocalCluster, ada: Any, team:
 def test_rights_from_elsewhere_lift_it_where_they_are_all_rights(cluster: LocalCluster, team: str) -> None:
     rbac = client.RbacAuthorizationV1Api(cluster.client("k8s-aws-v1.eks"))
     rbac.create_namespaced_role(team, role("more", WORK))
+    rbac = client.RbacAuthorizationV1Api(cluster.client("k8s-aws-v1.adm"))
+    assert "not currently held" in refused(rbac.create_namespaced_role, team, role("held", LOOK))
 
 
 def test_to_make_an_object_by_applying_it_takes_the_right_to_create(cluster: LocalCluster, team: str) -> None:
