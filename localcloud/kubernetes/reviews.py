@@ -49,7 +49,8 @@ def answer(key: tuple[str, str], request: Request, user: User, authorizer: Autho
 
 
 def _access(spec: Object, user: User, authorizer: Authorizer, kind: str = "SelfSubjectAccessReview") -> Object:
-    resource, path = spec.get("resourceAttributes"), spec.get("nonResourceAttributes")
+    resource: Object = spec.get("resourceAttributes") or {}
+    path: Object = spec.get("nonResourceAttributes") or {}
     if resource and path:
         raise _wrong(kind, "spec.nonResourceAttributes", "cannot be specified in combination with resourceAttributes")
     if not resource and not path:
