@@ -135,5 +135,5 @@ def _entries(live: Object, wanted: set[Path], changed: set[Path], writer: Writer
     others = without([entry for entry in entries(live) if not is_same(entry, writer)], changed)
     mine = next((entry for entry in entries(live) if is_same(entry, writer)), None)
     if mine is not None and not changed and decode(mine["fieldsV1"]) == wanted:
-        return [*others, mine]
+        return list(entries(live))  # in their order: the same again is no write
     return [*others, entry_for(writer, wanted)]

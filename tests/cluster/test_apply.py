@@ -20,6 +20,13 @@ def test_the_same_apply_again_changes_nothing(probe):
     assert (second.code, second.body["metadata"]) == (200, first.body["metadata"])
 
 
+def test_the_same_apply_again_changes_nothing_either_after_another_managers(probe):
+    probe.apply("m", "one", {"a": "1"})
+    before = probe.apply("m", "two", {"b": "1"})
+    after = probe.apply("m", "one", {"a": "1"})
+    assert after.body["metadata"]["resourceVersion"] == before.body["metadata"]["resourceVersion"]
+
+
 def test_a_field_of_another_manager_conflicts(probe):
     probe.apply("m", "one", {"a": "1"})
     reply = probe.apply("m", "two", {"a": "2"})
