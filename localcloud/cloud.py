@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Any
 
 from dropforge.domain import onboarding
+from dropforge.domain.onboarding import FileSystem
 
 from localcloud.aws.deploy import deploy
 from localcloud.aws.server import LocalAws
@@ -80,7 +81,7 @@ class LocalCloud(AbstractContextManager["LocalCloud"]):
             parameters |= self.parameters
             self.outputs = deploy(self.aws, ROOT / "template.yaml", f"dropforge-{ENVIRONMENT}", parameters)
             self._associate()
-            prepare_team(self.cluster, TEAM)
+            prepare_team(self.cluster, TEAM, file_system=self._mounted())
             self._describe()
             self._running = stack.pop_all()
 
@@ -119,6 +120,12 @@ class LocalCloud(AbstractContextManager["LocalCloud"]):
             lambda: fsx.describe_file_systems(FileSystemIds=[identity])["FileSystems"][0]["Lifecycle"] == "AVAILABLE"
         )
         return identity
+
+    def _mounted(self) -> FileSystem:
+        found = self.client("fsx").describe_file_systems(FileSystemIds=[self.file_system])["FileSystems"][0]
+        mount_name = found["LustreConfiguration"]["MountName"]
+        size = found["StorageCapacity"]
+        return FileSystem(id=self.file_system, dns_name=found["DNSName"], mount_name=mount_name, gibibytes=size)
 
     def _associate(self) -> None:
         fsx = self.client("fsx")

@@ -84,7 +84,7 @@ def test_a_job_over_quota_is_told_once_with_the_queues_own_words(
 ) -> None:
     submitted(call, onsite, "first", SLEEPS)
     second = submitted(call, onsite, "second", SLEEPS)
-    words = "insufficient unused quota for cpu in flavor local-cpu, 1 more needed"
+    words = "insufficient unused quota for cpu in flavor local.cpu, 1 more needed"
 
     def told() -> bool:
         call("watch_jobs", TICK)

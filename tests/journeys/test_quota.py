@@ -22,7 +22,7 @@ EVERY = 25
 SHORT = {"steps": 3, "base_steps": 40}
 LONG = {"steps": 2000, "base_steps": 40, "checkpoint_every": EVERY}
 FULL = (
-    "couldn't assign flavors to pod set main: insufficient unused quota for cpu in flavor local-cpu, 500m more needed"
+    "couldn't assign flavors to pod set main: insufficient unused quota for cpu in flavor local.cpu, 500m more needed"
 )
 
 

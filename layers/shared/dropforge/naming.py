@@ -63,6 +63,11 @@ def queue(team: str) -> str:
     return f"{namespace(team)}-localqueue"
 
 
+def cluster_queue(team: str) -> str:
+    """Return the ClusterQueue of a team, which holds its quota, as HyperPod task governance names it."""
+    return f"{namespace(team)}-clusterqueue"
+
+
 def priority(name: str) -> str:
     """Return the WorkloadPriorityClass of a priority, as HyperPod task governance names it."""
     return f"{name}-priority"
