@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
 import pytest
-from dropforge.adapters import cluster, connections
+from dropforge.adapters import access, cluster, connections
 from dropforge.adapters.connections import connect
 from dropforge.domain.failures import Failure
-from dropforge.errors import InvalidInput
+from dropforge.errors import InvalidInput, QuotaExceeded
 from kubernetes.client import RbacAuthorizationV1Api
 
 from tests.functions.conftest import forget_connections
@@ -81,6 +81,12 @@ def test_a_rule_that_is_missing_is_named_in_the_servers_own_words(onsite: Site) 
         'jobs.batch is forbidden: User "reader/dropforge" cannot list resource "jobs" in API group "batch" '
         f'in the namespace "{onsite.namespace}"'
     )
+
+
+def test_a_namespace_that_is_full_is_no_missing_rule(onsite: Site) -> None:
+    said = 'jobs.batch "a" is forbidden: exceeded quota: dropforge, requested: count/jobs.batch=1, used: 5, limited: 5'
+    problem = access.forbidden(onsite.spec, onsite.spec.writer_role, said, "/apis/batch/v1")
+    assert (type(problem), problem.failure.code, problem.failure.why) == (QuotaExceeded, "NamespaceFull", said)
 
 
 def test_the_reader_may_not_delete_and_the_writer_may_not_look_at_other_namespaces(onsite: Site) -> None:

@@ -4,18 +4,34 @@ The cases are those of aws-iam-authenticator: a token is refused when its time i
 cluster's name, and when its role has no access entry. A 403 names what RBAC does not allow.
 """
 
+import re
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
 from dropforge.adapters import aws
 from dropforge.domain.clusters import Cluster
 from dropforge.domain.failures import Evidence
-from dropforge.errors import InvalidInput
+from dropforge.errors import InvalidInput, QuotaExceeded
+
+if TYPE_CHECKING:
+    from mypy_boto3_eks.type_defs import ClusterTypeDef
 
 GOOD_FOR = timedelta(minutes=15)
+_ATTEMPT = re.compile(r'cannot (?P<verb>\w+) resource "(?P<resource>[^"]+)" in API group "(?P<group>[^"]*)"')
+
+
+def describe(cluster: Cluster) -> "ClusterTypeDef":
+    """Return what EKS says of a cluster: its address and certificate authority. Raises InvalidInput when it has none of that name."""
+    try:
+        return aws.eks().describe_cluster(name=cluster.eks_name)["cluster"]
+    except ClientError as error:
+        if aws.code_of(error) == "ResourceNotFoundException":
+            why = f"There is no EKS cluster `{cluster.eks_name}` in this account and Region."
+            raise InvalidInput("ClusterNameMismatch", why, {"cluster": cluster.name}) from error
+        raise
 
 
 def explain(cluster: Cluster, role_arn: str, signed_at: datetime, error: Any) -> InvalidInput:
@@ -28,13 +44,20 @@ def explain(cluster: Cluster, role_arn: str, signed_at: datetime, error: Any) ->
     if not _has_entry(cluster, role_arn):
         why = f"`{role_arn}` has no access entry on the EKS cluster `{cluster.eks_name}`."
         return InvalidInput("ClusterAccessMissing", why, evidence)
-    why = f"Time and access entry are right for `{cluster.eks_name}`, so what is left is that the server goes by another name."
+    why = f"Time and access entry are right for `{cluster.eks_name}`: the server goes by another name, or the role was made anew after its entry."
     return InvalidInput("ClusterNameMismatch", why, evidence)
 
 
-def forbidden(cluster: Cluster, role_arn: str, said: str, path: str) -> InvalidInput:
-    """Return what a 403 means: a rule that the role's groups lack, in the API server's words."""
-    return InvalidInput("ClusterRuleMissing", said, {"cluster": cluster.name, "role": role_arn, "path": path})
+def forbidden(cluster: Cluster, role_arn: str, said: str, path: str) -> InvalidInput | QuotaExceeded:
+    """Return what a 403 means, in the API server's words: a rule that the role's groups lack, or a namespace that is full."""
+    evidence: Evidence = {"cluster": cluster.name, "role": role_arn, "path": path}
+    if "exceeded quota" in said:
+        return QuotaExceeded("NamespaceFull", said, evidence)
+    found = _ATTEMPT.search(said)
+    if found:
+        group, resource, verb = found["group"], found["resource"], found["verb"]
+        evidence["rule"] = f'{{apiGroups: ["{group}"], resources: ["{resource}"], verbs: ["{verb}"]}}'
+    return InvalidInput("ClusterRuleMissing", said, evidence)
 
 
 def _time_apart(signed_at: datetime, error: Any) -> timedelta | None:

@@ -74,7 +74,7 @@ def connect(cluster: Cluster, role: Role) -> Connection:
 
 
 def _client(cluster: Cluster) -> ApiClient:
-    described = aws.eks().describe_cluster(name=cluster.eks_name)["cluster"]
+    described = access.describe(cluster)
     ca = base64.b64decode(described["certificateAuthority"]["data"]).decode()
     configuration = Configuration()
     configuration.host = described["endpoint"]

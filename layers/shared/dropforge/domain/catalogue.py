@@ -272,7 +272,8 @@ CATALOGUE: dict[str, Entry] = {
         "InvalidInput",
         "The cluster takes our token for another cluster's.",
         "the platform team",
-        "Correct `eks_name` in the cluster's spec: it must be the name of the EKS cluster that answers (docs/operations.md, Clusters).",
+        "Correct `eks_name` in the cluster's spec: it must be the name of the EKS cluster that answers (docs/operations.md, Clusters). "
+        "If it is, delete the role's access entry and make it again: an entry is bound to the role as it was when the entry was made.",
     ),
     "ClusterAccessMissing": Entry(
         "InvalidInput",
@@ -285,7 +286,14 @@ CATALOGUE: dict[str, Entry] = {
         "InvalidInput",
         "The cluster knows our role, and no rule of RBAC allows what it asked for.",
         "the platform team",
-        "Apply the team's Roles and RoleBindings again (docs/operations.md, Clusters); the cause names verb, resource and namespace.",
+        "Apply the team's Roles and RoleBindings again (docs/operations.md, Clusters); the cause names verb, resource and namespace, the evidence "
+        "the rule.",
+    ),
+    "NamespaceFull": Entry(
+        "QuotaExceeded",
+        "The team's namespace holds as many objects as its ResourceQuota allows.",
+        "the platform team",
+        "Raise the ResourceQuota of the team's namespace, or delete finished jobs; they go by themselves after a day. Then retry the run.",
     ),
     "ObjectHeld": Entry(
         "Conflict",
