@@ -9,11 +9,13 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+import yaml
 from dropforge import errors
 from dropforge.adapters import recipes
 from dropforge.domain.catalogue import CATALOGUE
 from dropforge.domain.checkpoints import CheckpointManifest
 from dropforge.domain.events import Announcement
+from dropforge.domain.onboarding import RULES
 from dropforge.domain.plans import fill, plan
 from dropforge.domain.progress import read_progress
 from dropforge.domain.requests import RunRequest, read_request
@@ -181,3 +183,11 @@ def test_functions_machines_events_and_recipes_are_documented(name: str) -> None
 def test_a_word_of_the_glossary_is_explained_in_it(word: str) -> None:
     rows = [line for line in text("docs/glossary.md").splitlines() if line.startswith("|")]
     assert any(word in re.split(r"[,\s|`]+", row.split("|")[1]) for row in rows)
+
+
+def test_the_pages_ask_for_the_rules_that_onboarding_makes() -> None:
+    (block,) = [
+        found for found in re.findall(r"```yaml\n(.+?)```", text("docs/operations.md"), re.S) if "kind: Role" in found
+    ]
+    asked = {role["metadata"]["name"]: role["rules"] for role in yaml.safe_load_all(block)}
+    assert asked == {f"dropforge-{role}": rules for role, rules in RULES.items()}
