@@ -3,6 +3,7 @@
 import copy
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from dropforge import naming
 from kubernetes.client import CustomObjectsApi
 
 from localcloud.cloud import TEAM
-from tests.journeys.conftest import Journeys, until
+from tests.journeys.conftest import NAMESPACE, Journeys, until
 from tests.journeys.test_cancel_and_retry import rows
 from tests.journeys.test_recovery import loss_curve, steps_of
 
@@ -90,12 +91,13 @@ def told(journeys: Journeys, execution: str, what: str) -> list[dict[str, Any]]:
 
 
 def test_over_quota_a_run_waits_with_the_queues_own_words_and_then_runs(journeys: Journeys, one_cpu: None) -> None:
-    first = drop(journeys, "quota-first", LONG, "training")
-    training(journeys, first, 1)
-    second = drop(journeys, "quota-second", SHORT, "training")
-    until(lambda: FULL in [entry["reason"] for entry in told(journeys, second, "RunQueued")], 60)
-    assert journeys.finish(first, 180)["status"] == "SUCCEEDED"
-    assert journeys.finish(second, 180)["status"] == "SUCCEEDED"
+    with taken(journeys, NAMESPACE, naming.queue(TEAM)):
+        until(lambda: admitted(journeys, NAMESPACE), 30)
+        run = drop(journeys, "quota-waits", SHORT, "training")
+        until(lambda: progress(journeys, run).get("reason") == FULL, 60)
+        assert progress(journeys, run)["phase"] == "queued"
+    assert journeys.finish(run, 180)["status"] == "SUCCEEDED"
+    assert FULL in [entry["reason"] for entry in told(journeys, run, "RunQueued")]
 
 
 def test_a_preempted_run_says_why_and_goes_on_from_its_newest_checkpoint(journeys: Journeys, one_cpu: None) -> None:
@@ -115,16 +117,26 @@ def test_a_preempted_run_says_why_and_goes_on_from_its_newest_checkpoint(journey
     assert journeys.packages("quota-loser") == [run["model_arn"]]
 
 
-def neighbours_job(journeys: Journeys) -> None:
-    """Let the neighbours want all of their quota, for a moment."""
+@contextmanager
+def taken(journeys: Journeys, namespace: str, queue: str) -> Iterator[None]:
+    """Somebody's job holds one CPU of a queue, for as long as the test wants: its image never comes."""
     container = {
         "name": "main",
         "image": "none.local/pause@sha256:" + "0" * 64,
         "resources": {"requests": {"cpu": "1"}},
     }
     template = {"spec": {"restartPolicy": "Never", "containers": [container]}}
-    metadata = {"name": "theirs", "labels": {"kueue.x-k8s.io/queue-name": OTHER}}
-    journeys.batch.create_namespaced_job("default", {"metadata": metadata, "spec": {"template": template}})
+    labels = {"kueue.x-k8s.io/queue-name": queue, "kueue.x-k8s.io/priority-class": naming.priority("inference")}
+    metadata = {"name": "theirs", "labels": labels}
+    journeys.batch.create_namespaced_job(namespace, {"metadata": metadata, "spec": {"template": template}})
+    try:
+        yield
+    finally:
+        journeys.batch.delete_namespaced_job("theirs", namespace, propagation_policy="Background")
+
+
+def admitted(journeys: Journeys, namespace: str) -> bool:
+    return not journeys.batch.read_namespaced_job("theirs", namespace).spec.suspend
 
 
 def borrowed(journeys: Journeys) -> str:
@@ -134,19 +146,16 @@ def borrowed(journeys: Journeys) -> str:
 
 
 def test_what_a_run_has_borrowed_it_gives_back_and_goes_on_afterwards(journeys: Journeys, neighbours: None) -> None:
-    first = drop(journeys, "borrow-first", LONG, "training")
-    training(journeys, first, EVERY)
-    second = drop(journeys, "borrow-second", LONG, "experiment")
-    done = training(journeys, second, EVERY)
-    assert borrowed(journeys) == "1"
-    neighbours_job(journeys)
-    until(lambda: told(journeys, second, "RunEvicted"), 60)
-    journeys.batch.delete_namespaced_job("theirs", "default", propagation_policy="Background")
-    assert [journeys.finish(one, 180)["status"] for one in (first, second)] == ["SUCCEEDED", "SUCCEEDED"]
-    (reason,) = {entry["reason"].rpartition(" due to ")[2] for entry in told(journeys, second, "RunEvicted")}
+    with taken(journeys, NAMESPACE, naming.queue(TEAM)):
+        until(lambda: admitted(journeys, NAMESPACE), 30)
+        borrower = drop(journeys, "borrower", LONG, "experiment")
+        done = training(journeys, borrower, EVERY)
+        assert borrowed(journeys) == "1"
+        with taken(journeys, "default", OTHER):
+            until(lambda: admitted(journeys, "default") and told(journeys, borrower, "RunEvicted"), 60)
+        assert journeys.finish(borrower, 180)["status"] == "SUCCEEDED"
+    (reason,) = {entry["reason"].rpartition(" due to ")[2] for entry in told(journeys, borrower, "RunEvicted")}
     assert reason == "reclamation within the cohort"
-    assert told(journeys, first, "RunEvicted") == []
-    (resumed,) = re.findall(
-        r"^resume step=(\d+) from=checkpoint-\1$", journeys.log(journeys.run_of(second), 1, "train"), re.M
-    )
+    log = journeys.log(journeys.run_of(borrower), 1, "train")
+    (resumed,) = re.findall(r"^resume step=(\d+) from=checkpoint-\1$", log, re.M)
     assert int(resumed) >= done - done % EVERY
