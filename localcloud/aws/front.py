@@ -16,9 +16,9 @@ from xml.sax.saxutils import escape
 
 from botocore.exceptions import ClientError
 
-from localcloud.aws import permissions
 from localcloud.aws.errors import AwsError
 from localcloud.aws.faults import Faults
+from localcloud.aws.permissions import Permissions
 from localcloud.aws.routes import Call, recognise, service_model
 from localcloud.aws.staleness import StaleReads
 
@@ -50,7 +50,7 @@ class Front:
         faults: Faults,
         stale: StaleReads,
         kill: Callable[[str], None],
-        permissions: permissions.Permissions,
+        permissions: Permissions,
     ) -> None:
         self._moto = moto
         self._faults = faults
@@ -81,8 +81,8 @@ class Front:
 
     def _admit(self, call: Call, environ: Environ, body: bytes, start_response: StartResponse) -> Iterable[bytes]:
         """Serve a request that the caller's role allows."""
-        said = permissions.read(call, environ.get("CONTENT_TYPE", ""), environ.get("QUERY_STRING", ""), body)
-        refusal = self._permissions.check(said)
+        content_type, query = environ.get("CONTENT_TYPE", ""), environ.get("QUERY_STRING", "")
+        refusal = self._permissions.check(call, content_type, query, body)
         if refusal is not None:
             return _error(call, environ, refusal, start_response)
         return self._serve(call, environ, body, start_response)

@@ -103,6 +103,18 @@ def test_a_changed_policy_holds_at_once(aws: LocalAws, ask: Ask) -> None:
     assert ask("ssm", "get_parameter", Name="/b/b")["Code"] == "AccessDeniedException"
 
 
+def test_an_object_is_kept_whatever_its_content_type_promises(aws: LocalAws, ask: Ask) -> None:
+    aws.client("s3").put_object(Bucket="shelf", Key="open/broken", Body=b"{no json", ContentType="application/json")
+    allow(aws, [statement("s3:PutObject", "arn:aws:s3:::shelf/open/*")])
+    assert ask("s3", "put_object", Bucket="shelf", Key="open/c", Body="[no json", ContentType="application/json") == {
+        "status": 200
+    }
+    kept = {
+        key: aws.client("s3").get_object(Bucket="shelf", Key=key)["Body"].read() for key in ("open/broken", "open/c")
+    }
+    assert kept == {"open/broken": b"{no json", "open/c": b"[no json"}
+
+
 def call(service: str, operation: str, **path: str) -> Call:
     return Call(service, operation, "us-east-1", path)
 
