@@ -6,15 +6,15 @@ from collections.abc import Iterator
 import pytest
 from dropforge.adapters import cluster, connections
 from dropforge.adapters.connections import Connection, connect
+from dropforge.domain import observed
 from dropforge.domain.jobs import render
+from dropforge.domain.observed import Job, Page
 from dropforge.errors import InvalidInput, Unavailable
 from time_machine import travel
 
 from tests.builders import dataset
 from tests.contracts.repository import Document
 from tests.functions.site import Site
-
-MANAGED = "app.kubernetes.io/managed-by=dropforge"
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def job(onsite: Site, name: str) -> Document:
 
 
 def names(writer: Connection, onsite: Site) -> list[str]:
-    return sorted(found.metadata.name for found in cluster.list_jobs(writer, onsite.namespace, MANAGED))
+    return sorted(found.metadata.name for found in cluster.list_jobs(writer, onsite.namespace, cluster.MANAGED))
 
 
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
@@ -81,14 +81,14 @@ def test_a_list_that_the_server_forgets_is_read_again_and_gives_each_object_once
     made = sorted(job(onsite, f"many-{number}")["metadata"]["name"] for number in range(5))
     for number in range(5):
         cluster.apply(writer, job(onsite, f"many-{number}"))
-    listed = cluster.list_jobs(writer, onsite.namespace, MANAGED)
+    listed = cluster.list_jobs(writer, onsite.namespace, cluster.MANAGED)
     found = [next(listed).metadata.name for _ in range(2)]
     onsite.cluster.expire()
     found += [one.metadata.name for one in listed]
     assert sorted(found) == made
 
 
-def forget_after_each(onsite: Site, pages: Iterator[bytes]) -> None:
+def forget_after_each(onsite: Site, pages: Iterator[Page[Job]]) -> None:
     for _ in pages:
         onsite.cluster.expire()
 
@@ -99,7 +99,7 @@ def test_a_list_that_is_forgotten_again_and_again_is_given_up(
     monkeypatch.setattr(cluster, "PAGE", 1)
     for number in range(3):
         cluster.apply(writer, job(onsite, f"again-{number}"))
-    pages = cluster._pages(writer, cluster.JOBS.format(namespace=onsite.namespace), "")
+    pages = cluster._pages(writer, cluster.JOBS.format(namespace=onsite.namespace), "", observed.JOBS)
     with pytest.raises(Unavailable, match="could not be read to its end 4 times"):
         forget_after_each(onsite, pages)
 

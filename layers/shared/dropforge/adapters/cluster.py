@@ -9,7 +9,6 @@ import time
 from collections.abc import Iterator
 from typing import Any, NamedTuple, TypeVar
 
-from msgspec import Struct
 from msgspec.json import Decoder
 
 from dropforge import naming
@@ -25,7 +24,11 @@ PODS = "/api/v1/namespaces/{namespace}/pods"
 KUEUE = "/apis/kueue.x-k8s.io"
 KUEUE_VERSIONS = ("v1beta2", "v1beta1")  # the newest first; what we read is the same in both
 
-Item = TypeVar("Item", Job, Workload)
+Item = TypeVar("Item")
+Listed = TypeVar("Listed", Job, Workload)
+
+MANAGED = f"app.kubernetes.io/managed-by={naming.MANAGER}"  # the selector of what is ours
+_PODS: Decoder[Page[dict[str, Any]]] = Decoder(Page[dict[str, Any]])
 
 
 class Terminated(NamedTuple):
@@ -87,22 +90,22 @@ def _kueue_version(connection: Connection) -> str:
     return connection.kueue_version
 
 
-def _listed(connection: Connection, path: str, selector: str, decoder: Decoder[Page[Item]]) -> Iterator[Item]:
+def _listed(connection: Connection, path: str, selector: str, decoder: Decoder[Page[Listed]]) -> Iterator[Listed]:
     given: set[str] = set()
-    for page in _pages(connection, path, selector):
-        for item in decoder.decode(page).items or ():
+    for page in _pages(connection, path, selector, decoder):
+        for item in page.items or ():
             if item.metadata.name not in given:
                 given.add(item.metadata.name)
                 yield item
 
 
-def _pages(connection: Connection, path: str, selector: str) -> Iterator[bytes]:
-    """Yield the pages of a list as bytes, from the start again after a 410. Raises Unavailable when that happens too often."""
+def _pages(connection: Connection, path: str, selector: str, decoder: Decoder[Page[Item]]) -> Iterator[Page[Item]]:
+    """Yield the pages of a list, from the start again after a 410. Raises Unavailable when that happens too often."""
     query = [("limit", str(PAGE)), *([("labelSelector", selector)] if selector else [])]
     token, left = "", RESTARTS
     while True:
         try:
-            page = request(connection, "GET", path, [*query, ("continue", token)] if token else query)
+            answer = request(connection, "GET", path, [*query, ("continue", token)] if token else query)
         except InvalidInput as problem:
             if status_of(problem) != 410 or not token:
                 raise
@@ -111,23 +114,17 @@ def _pages(connection: Connection, path: str, selector: str) -> Iterator[bytes]:
                 raise Unavailable("ClusterUnreachable", why, {"path": path}) from problem
             token, left = "", left - 1
             continue
+        page = decoder.decode(answer)
         yield page
-        token = _GO_ON.decode(page).metadata.go_on
+        token = page.metadata.go_on
         if not token:
             return
 
 
-class _Envelope(Struct):
-    metadata: observed.PageMetadata
-
-
-_GO_ON = Decoder(_Envelope)
-
-
 def pods(connection: Connection, namespace: str, selector: str) -> list[dict[str, Any]]:
     """Return the pods that a label selector matches."""
-    pages = _pages(connection, PODS.format(namespace=namespace), selector)
-    found = {pod["metadata"]["name"]: pod for page in pages for pod in json.loads(page).get("items") or ()}
+    pages = _pages(connection, PODS.format(namespace=namespace), selector, _PODS)
+    found = {pod["metadata"]["name"]: pod for page in pages for pod in page.items or ()}
     return list(found.values())
 
 

@@ -35,7 +35,7 @@ def _delete_of_team(connection: Connection, namespace: str) -> int:
 
 
 def _unfinished(connection: Connection, namespace: str) -> set[tuple[str, int]]:
-    listed = cluster.list_jobs(connection, namespace, f"app.kubernetes.io/managed-by={naming.MANAGER}")
+    listed = cluster.list_jobs(connection, namespace, cluster.MANAGED)
     return {job.owner for job in listed if _may_be_stray(job)}
 
 

@@ -75,9 +75,8 @@ def _look_at_teams(name: str, waiting: list[Wait]) -> int:
 
 def _look_at_team(connection: Connection, team: str, waiting: list[Wait]) -> int:
     namespace = naming.namespace(team)
-    selector = f"app.kubernetes.io/managed-by={naming.MANAGER}"
     names = {wait.name for wait in waiting}
-    states = observed.states(cluster.list_jobs(connection, namespace, selector), names)
+    states = observed.states(cluster.list_jobs(connection, namespace, cluster.MANAGED), names)
     queueing = observed.queueing(cluster.list_workloads(connection, namespace), names)
     seen = follow.Seen(connection, namespace, states, queueing)
     return sum(each(waiting, partial(follow.follow, seen)))
