@@ -1,8 +1,7 @@
 """A bare HTTP client for any Kubernetes API, so that a test sees what came over the wire and nothing else."""
 
 import json
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -101,12 +100,3 @@ class Probe:
             *lines, rest = (rest + part).split(b"\n")
             yield from (json.loads(line) for line in lines if line)
         answer.release_conn()
-
-
-def eventually(look: Callable[[], Any], seconds: float = 30.0) -> Any:
-    """Wait until `look` gives something true, and give that; long enough for a real cluster."""
-    end = time.monotonic() + seconds
-    while not (found := look()):
-        assert time.monotonic() < end, f"not within {seconds} s: {look}"
-        time.sleep(0.02)
-    return found

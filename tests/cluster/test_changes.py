@@ -131,28 +131,21 @@ def test_a_collection_is_deleted_by_label(probe):
     assert (probe.get(gone).code, probe.get(kept).code) == (404, 200)
 
 
+def reference(probe, owner):
+    metadata = probe.get(owner).body["metadata"]
+    return {"apiVersion": "v1", "kind": "ConfigMap", "name": metadata["name"], "uid": metadata["uid"]}
+
+
 def test_what_an_object_owns_goes_with_it(probe, eventually):
     owner = config_map(probe, "owner")
-    reference = {
-        "apiVersion": "v1",
-        "kind": "ConfigMap",
-        "name": "owner",
-        "uid": probe.get(owner).body["metadata"]["uid"],
-    }
-    owned = config_map(probe, "owned", ownerReferences=[reference])
+    owned = config_map(probe, "owned", ownerReferences=[reference(probe, owner)])
     probe.call("DELETE", owner)
     eventually(lambda: probe.get(owned).code == 404)
 
 
 def test_an_orphan_stays_without_its_owner(probe, eventually):
     owner = config_map(probe, "owner")
-    reference = {
-        "apiVersion": "v1",
-        "kind": "ConfigMap",
-        "name": "owner",
-        "uid": probe.get(owner).body["metadata"]["uid"],
-    }
-    owned = config_map(probe, "owned", ownerReferences=[reference])
+    owned = config_map(probe, "owned", ownerReferences=[reference(probe, owner)])
     probe.call("DELETE", f"{owner}?propagationPolicy=Orphan")
     eventually(lambda: probe.get(owner).code == 404)
     assert "ownerReferences" not in probe.get(owned).body["metadata"]
@@ -160,9 +153,8 @@ def test_an_orphan_stays_without_its_owner(probe, eventually):
 
 def test_a_foreground_delete_waits_for_what_is_owned(probe, eventually):
     owner = config_map(probe, "owner")
-    reference = {"apiVersion": "v1", "kind": "ConfigMap", "name": "owner", "blockOwnerDeletion": True,
-                 "uid": probe.get(owner).body["metadata"]["uid"]}  # fmt: skip
-    owned = config_map(probe, "owned", ownerReferences=[reference], finalizers=["example.com/wait"])
+    blocking = {**reference(probe, owner), "blockOwnerDeletion": True}
+    owned = config_map(probe, "owned", ownerReferences=[blocking], finalizers=["example.com/wait"])
     probe.call("DELETE", f"{owner}?propagationPolicy=Foreground")
     eventually(lambda: "deletionTimestamp" in probe.get(owned).body["metadata"])
     assert probe.get(owner).code == 200

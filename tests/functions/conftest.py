@@ -18,12 +18,12 @@ from moto import mock_aws
 from tests import builders
 from tests.contracts.repository import Document, handler_module, resources
 from tests.functions import site, wires
+from tests.functions.wires import ACCOUNT
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 REGION: Literal["eu-central-1"] = "eu-central-1"
-ACCOUNT = "123456789012"
 DATASETS, MODELS, TABLE, BUS = (
     "dropforge-test-datasets",
     "dropforge-test-models",

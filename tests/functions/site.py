@@ -1,11 +1,11 @@
 """A cluster with a team on it, where submit_job's jobs really run: a program that a test writes itself."""
 
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
@@ -23,9 +23,9 @@ from localcloud.kubernetes import Image, LocalCluster
 from localcloud.team import prepare_team
 from tests import builders
 from tests.contracts.repository import Document
-from tests.functions.wires import answering, body_of, reachable, reply
+from tests.functions.wires import ACCOUNT, answering, body_of, reachable, reply
+from tests.patience import eventually
 
-ACCOUNT = "123456789012"
 DIGEST = "sha256:" + "a" * 64
 PROGRAM = (
     "import runpy, os, sys\nrunpy.run_path(os.path.join(os.environ['SITE'], sys.argv[sys.argv.index('--job') + 1]))\n"
@@ -113,11 +113,7 @@ class Site:
         return reply(request, {})
 
 
-def until(probe: Callable[[], object], seconds: float = 15) -> None:
-    end = time.monotonic() + seconds
-    while not probe():
-        assert time.monotonic() < end, f"not within {seconds} s"
-        time.sleep(0.02)
+until = partial(eventually, seconds=15)
 
 
 @contextmanager

@@ -13,10 +13,10 @@ from time_machine import travel
 
 from tests.builders import EXECUTION, arrival, dataset, job_failed, upload
 from tests.contracts.repository import Document
-from tests.functions.conftest import ACCOUNT, REGION, Call, sqs
+from tests.functions.conftest import REGION, Call, sqs
 from tests.functions.site import SLEEPS, Site, until
 from tests.functions.test_receive_drop import executions
-from tests.functions.wires import Functions, refusing
+from tests.functions.wires import ACCOUNT, Functions, refusing
 
 Announced = Callable[[], list[tuple[str, Document]]]
 Put = Callable[[str, bytes], Upload]

@@ -20,6 +20,7 @@ from urllib3 import HTTPResponse
 from localcloud.kubernetes import LocalCluster
 from tests.contracts.repository import Document
 
+ACCOUNT = "123456789012"  # the one that moto gives
 Answer = Callable[[AWSPreparedRequest], AWSResponse | None]
 
 

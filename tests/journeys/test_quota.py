@@ -15,7 +15,7 @@ from tests.journeys.conftest import NAMESPACE, Journeys, until
 from tests.journeys.test_cancel_and_retry import rows
 from tests.journeys.test_recovery import loss_curve, steps_of
 
-QUEUE = f"{naming.namespace(TEAM)}-clusterqueue"
+QUEUE = naming.cluster_queue(TEAM)
 OTHER = "neighbours"
 KUEUE = ("kueue.x-k8s.io", "v1beta2")
 KIND = {"apiVersion": "/".join(KUEUE)}

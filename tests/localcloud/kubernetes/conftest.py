@@ -4,16 +4,17 @@ What holds on any cluster is tested in tests/cluster.
 """
 
 import json
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import kubernetes.client
 import pytest
 
 from localcloud.kubernetes import Image, LocalCluster
+from tests import patience
 from tests.cluster.probe import Probe
 from tests.localcloud.kubernetes.anybody import anybody
 
@@ -22,13 +23,7 @@ IMAGE = f"registry.local/tool@{DIGEST}"
 Json = dict[str, Any]
 
 
-def eventually(look: Callable[[], Any], seconds: float = 8.0) -> Any:
-    """Wait until `look` gives something true, and give that."""
-    end = time.monotonic() + seconds
-    while not (found := look()):
-        assert time.monotonic() < end, f"not within {seconds} s: {look}"
-        time.sleep(0.02)
-    return found
+eventually = partial(patience.eventually, seconds=8)
 
 
 @pytest.fixture(name="eventually")
