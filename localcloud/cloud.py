@@ -19,7 +19,7 @@ from localcloud.aws.server import LocalAws
 from localcloud.eks_tokens import EksTokens
 from localcloud.kubernetes.cluster import LocalCluster
 from localcloud.kubernetes.images import Image
-from localcloud.team import prepare_team
+from localcloud.team import INSTANCE_TYPE, SMALL, prepare_team
 
 ROOT = Path(__file__).resolve().parent.parent
 ENVIRONMENT = "dev"
@@ -48,7 +48,12 @@ class LocalCloud(AbstractContextManager["LocalCloud"]):
         self.image = trainer_image()
         self.aws = LocalAws(folder / "aws", speed=speed, port=port)
         self.cluster = LocalCluster(
-            EKS_NAME, folder / "cluster", images={self.image.repository: self.image}, speed=speed, tokens=self._tokens()
+            EKS_NAME,
+            folder / "cluster",
+            images={self.image.repository: self.image},
+            speed=speed,
+            tokens=self._tokens(),
+            instance_types=(INSTANCE_TYPE, SMALL),
         )
         self.parameters = parameters or {}
         self.outputs: dict[str, str] = {}
@@ -150,6 +155,7 @@ class LocalCloud(AbstractContextManager["LocalCloud"]):
         cluster = {
             "name": CLUSTER,
             "eks_name": EKS_NAME,
+            "small_instance_type": SMALL,
             "reader_role": roles["reader"],
             "writer_role": roles["writer"],
             "file_system": self.file_system,

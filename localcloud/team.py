@@ -6,7 +6,7 @@ from dropforge.domain.onboarding import FileSystem, Quota, Team
 
 from localcloud.kubernetes.cluster import LocalCluster
 
-INSTANCE_TYPE = "local.cpu"
+INSTANCE_TYPE, SMALL = "local.cpu", "local.small"
 FILE_SYSTEM = FileSystem(id="fs-local", dns_name="localhost", mount_name="fsx", gibibytes=1200)
 
 
@@ -15,7 +15,8 @@ def prepare_team(
 ) -> None:
     """Make a team's objects; `cpu` and `memory` are its quota. A second time changes nothing."""
     quota = Quota(instance_type=INSTANCE_TYPE, resources={"cpu": cpu, "memory": memory})
-    for made in onboarding.team_objects(Team(name=team, quotas=(quota,), claim="fsx", file_system=file_system)):
+    small = Quota(instance_type=SMALL, resources={"cpu": "2", "memory": "2Gi"})
+    for made in onboarding.team_objects(Team(name=team, quotas=(quota, small), claim="fsx", file_system=file_system)):
         apply(cluster, made)
 
 

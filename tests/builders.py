@@ -139,9 +139,14 @@ def request(**parameters: Scalar) -> RunRequest:
 
 
 def planned(
-    *, of: Dataset | None = None, asked: RunRequest | None = None, by: Recipe | None = None, image: Image = IMAGE
+    *,
+    of: Dataset | None = None,
+    asked: RunRequest | None = None,
+    by: Recipe | None = None,
+    image: Image = IMAGE,
+    cluster: Cluster = CLUSTER,
 ) -> Plan:
-    return plan(of or dataset(), asked or request(), by or recipe(), PROJECT, (CLUSTER, image))
+    return plan(of or dataset(), asked or request(), by or recipe(), PROJECT, (cluster, image))
 
 
 def run(status: Status = "running", attempt: int = 1, execution: str = EXECUTION, of: Plan | None = None) -> Run:

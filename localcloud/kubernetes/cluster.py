@@ -1,4 +1,4 @@
-"""A whole Kubernetes cluster in this process: API over HTTPS, controllers, one node that runs real programs.
+"""A whole Kubernetes cluster in this process: API over HTTPS, controllers, nodes that run real programs.
 
 Nothing is global, so several clusters live side by side; `stop` leaves no thread and no child process behind.
 """
@@ -34,6 +34,7 @@ from localcloud.kubernetes.server import Door, Server
 from localcloud.kubernetes.verbs import Verbs
 from localcloud.kubernetes.volumes import Volumes
 
+INSTANCE_TYPE = "local.cpu"
 _FIRST_NAMESPACES = ("default", "kube-system", "kueue-system")
 
 
@@ -41,6 +42,7 @@ _FIRST_NAMESPACES = ("default", "kube-system", "kueue-system")
 class LocalCluster:
     """One cluster; `speed` divides Kubernetes' own waits (grace periods, back-off, time to live).
 
+    It has one node of each of the `instance_types`; `capacity` is that of each.
     `tokens` says who presents a bearer token; without it only clients that the cluster gave away itself get in.
     """
 
@@ -49,17 +51,18 @@ class LocalCluster:
     images: Mapping[str, Image] = field(kw_only=True)
     speed: float = field(default=1.0, kw_only=True)
     capacity: Mapping[str, str] | None = field(default=None, kw_only=True)
+    instance_types: tuple[str, ...] = field(default=(INSTANCE_TYPE,), kw_only=True)
     port: int = field(default=0, kw_only=True)
     tokens: Tokens = field(default=nobody, kw_only=True)
 
     def __post_init__(self) -> None:
         self.folder = Path(self.folder).absolute()
-        self.node = f"{self.name}-node"
+        self._nodes = {kind: f"{self.name}-{kind.replace('.', '-')}" for kind in self.instance_types}
         self._certificates = issue(self.name)
         self._refusals = Refusals()
         self._requests = RequestLog()
         self._api = Api()
-        self._kubelet = Kubelet(Host(self._api, self.folder / ".pods", self.images, self.speed), self.node)
+        self._kubelet = Kubelet(Host(self._api, self.folder / ".pods", self.images, self.speed), self._nodes.values())
         self._authorizer = authorization.Authorizer(self._api)
         self._verbs = Verbs(self._api, self._kubelet.logs, Limits(self._authorizer).check)
         self._loops: list[Loop] = []
@@ -72,7 +75,8 @@ class LocalCluster:
         for namespace in _FIRST_NAMESPACES:
             self._api.create(NAMESPACES, "", {"metadata": {"name": namespace}})
         authorization.install(self._api)
-        register(self._api, self.node, self.capacity)
+        for kind in self.instance_types:
+            self.add_node(kind)
         self._loops = [Loop(name, self._api.store, part.reconcile) for name, part in self._controllers().items()]
         self.resume()
         for loop in self._loops:
@@ -83,7 +87,7 @@ class LocalCluster:
         return {
             "kueue": Kueue(self._api),
             "jobs": Jobs(self._api, self.speed),
-            "scheduler": Scheduler(self._api, self.node),
+            "scheduler": Scheduler(self._api, self._nodes.values()),
             "kubelet": self._kubelet,
             "garbage": Garbage(self._api),
             "volumes": Volumes(self._api),
@@ -198,13 +202,13 @@ class LocalCluster:
         """
         self._requests.fail(verb, resource, occurrence, when, status)
 
-    def lose_node(self) -> None:
-        """Lose the node as when its machine is terminated: processes die untold, Node and pods go; LookupError when it is lost already."""
-        self._kubelet.lose()
+    def lose_node(self, instance_type: str = INSTANCE_TYPE) -> None:
+        """Lose a node as when its machine is terminated: processes die untold, Node and pods go; LookupError when it is lost already."""
+        self._kubelet.lose(self._nodes[instance_type])
 
-    def add_node(self) -> None:
+    def add_node(self, instance_type: str = INSTANCE_TYPE) -> None:
         """Bring a node of the same name and capacity, empty, after `lose_node`."""
-        register(self._api, self.node, self.capacity)
+        register(self._api, self._nodes[instance_type], instance_type, self.capacity)
 
     def kill(self, pod: str) -> None:
         """Kill the processes of a running pod with SIGKILL; LookupError when none of that name runs."""

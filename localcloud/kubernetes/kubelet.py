@@ -1,11 +1,11 @@
-"""The node agent: this machine as a Node, and every pod bound to it as processes on real folders.
+"""The node agents: this machine as one Node or several, and every pod bound to one as processes on real folders.
 
 There are no mount namespaces: a container sees the machine's own paths, so manifests must carry paths that exist here.
 """
 
 import os
 import signal
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from localcloud.kubernetes.api import Api
@@ -18,12 +18,11 @@ from localcloud.kubernetes.pod_run import PodRun
 from localcloud.kubernetes.resources import NODES, PODS
 
 _COMPONENT = "kubelet"
-INSTANCE_TYPE = "local.cpu"
 
 
-def register(api: Api, node: str, capacity: Mapping[str, str] | None) -> None:
-    """Create the Node of this machine: ready, with the capacity given over the defaults."""
-    labels = {"node.kubernetes.io/instance-type": INSTANCE_TYPE, "kubernetes.io/hostname": node}
+def register(api: Api, node: str, instance_type: str, capacity: Mapping[str, str] | None) -> None:
+    """Create a Node of this machine: ready, with the capacity given over the defaults."""
+    labels = {"node.kubernetes.io/instance-type": instance_type, "kubernetes.io/hostname": node}
     thing = api.create(NODES, "", {"metadata": {"name": node, "labels": labels}, "spec": {}})
     amounts = {"cpu": str(os.cpu_count() or 1), "memory": "8Gi", "pods": "110", **(capacity or {})}
     ready = {"type": "Ready", "status": "True", "reason": "KubeletReady", "lastTransitionTime": now()}
@@ -33,16 +32,16 @@ def register(api: Api, node: str, capacity: Mapping[str, str] | None) -> None:
 
 @dataclass
 class Kubelet:
-    """Every pod on the local node."""
+    """Every pod on the local nodes."""
 
     host: Host
-    node: str
+    nodes: Collection[str]
     _runs: dict[str, PodRun] = field(default_factory=dict)
     _leaving: list[PodRun] = field(default_factory=list)
 
     def reconcile(self) -> float | None:
         """Start pods that were bound, stop pods that were deleted, forget pods that are gone."""
-        mine = [pod for pod in self.host.api.store.all_of(PODS) if dig(pod, "spec", "nodeName") == self.node]
+        mine = [pod for pod in self.host.api.store.all_of(PODS) if dig(pod, "spec", "nodeName") in self.nodes]
         for pod in mine:
             self._follow(pod)
         for uid in self._runs.keys() - {uid_of(pod) for pod in mine}:
@@ -72,12 +71,13 @@ class Kubelet:
         for run in found:
             run.send(signal.SIGKILL)
 
-    def lose(self) -> None:
-        """Be gone from one moment to the next, with everything that runs here and the Node; LookupError when there is none."""
+    def lose(self, node: str) -> None:
+        """Be gone from one moment to the next, with everything that runs on a Node and the Node; LookupError when there is none."""
         with self.host.api.store.lock:
             for run in self._runs.values():
-                run.abandon()
-            forget_node(self.host.api, self.node)
+                if dig(run.pod, "spec", "nodeName") == node:
+                    run.abandon()
+            forget_node(self.host.api, node)
 
     def logs(self, pod: Object, container: str) -> list[Line]:
         """Give every line a container printed; StatusError 400 before it started or for an unknown name."""

@@ -1,6 +1,7 @@
-"""Puts pods on the local node when they fit, and says why when they do not."""
+"""Puts pods on a local node where they fit, and says why when there is none."""
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from localcloud.kubernetes import events
@@ -24,37 +25,39 @@ _COMPONENT = "default-scheduler"
 
 @dataclass
 class Scheduler:
-    """The scheduler of a cluster with one real node, `node`; other Node objects have no kubelet behind them."""
+    """The scheduler of a cluster with real `nodes`; other Node objects have no kubelet behind them."""
 
     api: Api
-    node: str
+    nodes: Collection[str]
 
     def reconcile(self) -> float | None:
         """Bind every waiting pod that fits, oldest first."""
         pods = self.api.store.all_of(PODS)
         waiting = [pod for pod in pods if not dig(pod, "spec", "nodeName") and not is_deleted(pod)]
         for pod in sorted(waiting, key=self.api.store.born):
-            obstacle = self._obstacle(pod)
-            if obstacle:
-                self._refuse(pod, obstacle)
+            if missing := self._claim_obstacle(pod):
+                self._refuse(pod, missing)
             else:
-                self._bind(pod)
+                self._place(pod)
         return None
 
-    def _obstacle(self, pod: Object) -> str:
-        if missing := self._claim_obstacle(pod):
-            return missing
+    def _place(self, pod: Object) -> None:
         nodes = self.api.store.all_of(NODES)
         if not nodes:
-            return "no nodes available to schedule pods"
-        node = self.api.store.get(NODES, "", self.node)
-        reasons = ["1 node(s) were unschedulable"] if node is None else _misfits(pod, node, self._used())
-        if not reasons:
-            return ""
-        others = sum(name_of(other) != self.node for other in nodes)
-        if others:
-            reasons.append(f"{others} node(s) had untolerated taint {{node.kubernetes.io/unreachable: }}")
-        return f"0/{len(nodes)} nodes are available: {', '.join(reasons)}."
+            return self._refuse(pod, "no nodes available to schedule pods")
+        reasons: Counter[str] = Counter()
+        for node in sorted(nodes, key=name_of):
+            found = self._misfits(pod, node)
+            if not found:
+                return self._bind(pod, name_of(node))
+            reasons.update(found)
+        counted = ", ".join(sorted(f"{times} {reason}" for reason, times in reasons.items()))
+        return self._refuse(pod, f"0/{len(nodes)} nodes are available: {counted}.")
+
+    def _misfits(self, pod: Object, node: Object) -> list[str]:
+        if name_of(node) not in self.nodes:
+            return ["node(s) had untolerated taint {node.kubernetes.io/unreachable: }"]
+        return _misfits(pod, node, self._used(name_of(node)))
 
     def _claim_obstacle(self, pod: Object) -> str:
         for volume in pod["spec"].get("volumes") or []:
@@ -66,8 +69,8 @@ class Scheduler:
                 return "pod has unbound immediate PersistentVolumeClaims"
         return ""
 
-    def _used(self) -> Amounts:
-        bound = [pod for pod in self.api.store.all_of(PODS) if dig(pod, "spec", "nodeName") == self.node]
+    def _used(self, node: str) -> Amounts:
+        bound = [pod for pod in self.api.store.all_of(PODS) if dig(pod, "spec", "nodeName") == node]
         return _asked(pod for pod in bound if not is_finished_pod(pod))
 
     def _refuse(self, pod: Object, why: str) -> None:
@@ -78,22 +81,22 @@ class Scheduler:
         self.api.write_status(PODS, pod, status, _COMPONENT)
         events.record(self.api, pod, "FailedScheduling", why, _COMPONENT, "Warning")
 
-    def _bind(self, pod: Object) -> None:
+    def _bind(self, pod: Object, node: str) -> None:
         place = place_of(PODS, pod)
-        self.api.change(place, lambda p: {**p, "spec": {**p["spec"], "nodeName": self.node}}, Options(_COMPONENT))
+        self.api.change(place, lambda p: {**p, "spec": {**p["spec"], "nodeName": node}}, Options(_COMPONENT))
         self.api.write_status(PODS, pod, _with_condition(pod, {"status": "True"}), _COMPONENT)
-        message = f"Successfully assigned {place.namespace}/{place.name} to {self.node}"
+        message = f"Successfully assigned {place.namespace}/{place.name} to {node}"
         events.record(self.api, pod, "Scheduled", message, _COMPONENT)
 
 
 def _misfits(pod: Object, node: Object, used: Amounts) -> list[str]:
     selector = pod["spec"].get("nodeSelector") or {}
     if any(labels_of(node).get(key) != value for key, value in selector.items()):
-        return ["1 node(s) didn't match Pod's node affinity/selector"]
+        return ["node(s) didn't match Pod's node affinity/selector"]
     capacity = read(node["status"]["allocatable"])
     total = add([used, _asked([pod])])
     short = [name for name in _asked([pod]) if total[name] > capacity.get(name, 0)]
-    return [f"1 Insufficient {name}" if name != "pods" else "1 Too many pods" for name in sorted(short)]
+    return [f"Insufficient {name}" if name != "pods" else "Too many pods" for name in sorted(short)]
 
 
 def _asked(pods: Iterable[Object]) -> Amounts:

@@ -11,7 +11,20 @@ from dropforge.domain.requests import RunRequest, read_request
 from dropforge.domain.uploads import RunBlock
 from dropforge.errors import InvalidInput, Problem
 
-from tests.builders import BUCKET, KEY, PARAMETERS, dataset, file, listing, planned, recipe, request, step, upload
+from tests.builders import (
+    BUCKET,
+    CLUSTER,
+    KEY,
+    PARAMETERS,
+    dataset,
+    file,
+    listing,
+    planned,
+    recipe,
+    request,
+    step,
+    upload,
+)
 
 
 def asked(own: RunBlock) -> Plan:
@@ -73,6 +86,21 @@ def test_a_step_may_wait_a_week_for_quota_and_then_run_to_its_deadline() -> None
 def test_the_price_is_every_step_at_its_deadline_on_every_node(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(prices.USD_PER_HOUR, "local.cpu", 10.0)
     assert asked({"compute": {"nodes": 2}}).price_usd == pytest.approx(2 * 10.0 * (2 + 1))  # prefetch 2 h, train 1 h
+
+
+def test_small_steps_run_on_small_nodes_where_the_cluster_has_some_and_cost_as_much(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(prices.USD_PER_HOUR, "local.cpu", 10.0)
+    monkeypatch.setitem(prices.USD_PER_HOUR, "local.small", 1.0)
+    verify = step("verify").model_copy(update={"small": True})
+    with_some = CLUSTER.model_copy(update={"small_instance_type": "local.small"})
+    made = planned(by=recipe(step(), verify), cluster=with_some)
+    assert [s.instance_type for s in made.steps] == ["local.small", "local.cpu", "local.small"]
+    assert made.price_usd == pytest.approx(1.0 * (2 + 1) + 10.0 * 1)
+    without = planned(by=recipe(step(), verify))
+    assert [s.instance_type for s in without.steps] == ["local.cpu"] * 3
+    assert without.identity == made.identity
 
 
 def test_a_run_that_could_cost_more_than_its_budget_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from dropforge.domain.recipes import MAX_STEPS, Parameter, Scalar, resolve, unknown
+from dropforge.domain.recipes import MAX_STEPS, Parameter, Scalar, Step, resolve, unknown
 from dropforge.errors import InvalidInput
 from pydantic import ValidationError
 
@@ -75,6 +75,11 @@ def test_two_jobs_of_a_run_cannot_have_one_name(names: tuple[str, ...]) -> None:
 def test_a_step_name_that_would_be_cut_from_the_job_name_is_refused() -> None:
     with pytest.raises(ValidationError, match="at most 12"):
         step("evaluate-well")
+
+
+def test_a_small_step_asks_for_no_accelerators() -> None:
+    with pytest.raises(ValidationError, match="step `verify` is small and asks for accelerators"):
+        Step(**{**step("verify", accelerators=1).model_dump(), "small": True})
 
 
 def test_a_run_has_no_more_steps_than_the_machine_is_bounded_for() -> None:

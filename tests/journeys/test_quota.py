@@ -23,7 +23,8 @@ EVERY = 25
 SHORT = {"steps": 3, "base_steps": 40}
 LONG = {"steps": 2000, "base_steps": 40, "checkpoint_every": EVERY}
 FULL = (
-    "couldn't assign flavors to pod set main: insufficient unused quota for cpu in flavor local.cpu, 500m more needed"
+    "couldn't assign flavors to pod set main: flavor local.small doesn't match node affinity, "
+    "insufficient unused quota for cpu in flavor local.cpu, 1 more needed"
 )
 
 
@@ -95,7 +96,7 @@ def test_over_quota_a_run_waits_with_the_queues_own_words_and_then_runs(journeys
         until(lambda: admitted(journeys, NAMESPACE), 30)
         run = drop(journeys, "quota-waits", SHORT, "training")
         until(lambda: progress(journeys, run).get("reason") == FULL, 60)
-        assert progress(journeys, run)["phase"] == "queued"
+        assert (progress(journeys, run)["phase"], progress(journeys, run)["step"]) == ("queued", "train")
     assert journeys.finish(run, 180)["status"] == "SUCCEEDED"
     assert FULL in [entry["reason"] for entry in told(journeys, run, "RunQueued")]
 

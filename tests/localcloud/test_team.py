@@ -1,6 +1,7 @@
 """A team's objects at work on a local cluster: they can be applied again, and hold others off and small steps free."""
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -8,14 +9,18 @@ from dropforge.domain.onboarding import FileSystem, Quota, Team, team_objects
 from kubernetes.client import BatchV1Api, CoreV1Api, CustomObjectsApi
 
 from localcloud.kubernetes import LocalCluster
-from localcloud.team import apply
-from tests.cluster.probe import eventually
+from localcloud.team import INSTANCE_TYPE, SMALL, apply
+from tests import patience
 
+eventually = partial(patience.eventually, seconds=30)
 NAMESPACE = "hyperpod-ns-vision"
 GPU = "nvidia.com/gpu"
 TEAM = Team(
     name="vision",
-    quotas=(Quota(instance_type="local.cpu", resources={"cpu": "5", "memory": "8Gi", GPU: "1"}),),
+    quotas=(
+        Quota(instance_type=INSTANCE_TYPE, resources={"cpu": "2", "memory": "8Gi", GPU: "1"}),
+        Quota(instance_type=SMALL, resources={"cpu": "1", "memory": "2Gi", GPU: "0"}),
+    ),
     claim="fsx",
     file_system=FileSystem(id="fs-1", dns_name="localhost", mount_name="fsx", gibibytes=1200),
 )
@@ -23,7 +28,9 @@ TEAM = Team(
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCluster]:
-    with LocalCluster("team", tmp_path_factory.mktemp("team"), images={}, speed=100) as running:
+    with LocalCluster(
+        "team", tmp_path_factory.mktemp("team"), images={}, speed=100, instance_types=(INSTANCE_TYPE, SMALL)
+    ) as running:
         for made in team_objects(TEAM):
             apply(running, made)
         yield running
@@ -62,21 +69,30 @@ def claim(cluster: LocalCluster, namespace: str) -> str:
 
 
 def test_a_small_step_does_not_wait_behind_accelerators(cluster: LocalCluster) -> None:
-    for name, asked in (("first", {GPU: "1", "cpu": "4"}), ("second", {GPU: "1", "cpu": "1"}), ("small", {"cpu": "1"})):
-        submit(cluster, name, asked)
+    submit(cluster, "first", {GPU: "1", "cpu": "2"}, INSTANCE_TYPE)
+    submit(cluster, "second", {"cpu": "1"}, INSTANCE_TYPE)
+    submit(cluster, "small", {"cpu": "1"}, SMALL)
     eventually(lambda: admitted(cluster, "small"))
     assert admitted(cluster, "first")
     assert not admitted(cluster, "second")
+    eventually(lambda: (nodes(cluster, "first"), nodes(cluster, "small")) == ([], ["team-local-small"]))
 
 
-def submit(cluster: LocalCluster, name: str, asked: dict[str, str]) -> None:
+def nodes(cluster: LocalCluster, job: str) -> list[str]:
+    """The nodes of a job's pods; the local ones have no accelerators."""
+    pods = CoreV1Api(cluster.client()).list_namespaced_pod(NAMESPACE, label_selector=f"job-name={job}").items
+    return [pod.spec.node_name for pod in pods if pod.spec.node_name]
+
+
+def submit(cluster: LocalCluster, name: str, asked: dict[str, str], instance_type: str) -> None:
     container = {
         "name": "step",
         "image": "x",
         "resources": {"requests": {"memory": "1Gi", **asked}, "limits": only_gpus(asked)},
     }
     labels = {"kueue.x-k8s.io/queue-name": f"{NAMESPACE}-localqueue"}
-    pod = {"restartPolicy": "Never", "containers": [container]}
+    selector = {"node.kubernetes.io/instance-type": instance_type}
+    pod = {"restartPolicy": "Never", "containers": [container], "nodeSelector": selector}
     body = {"metadata": {"name": name, "labels": labels}, "spec": {"suspend": True, "template": {"spec": pod}}}
     BatchV1Api(cluster.client()).create_namespaced_job(NAMESPACE, body)
     eventually(lambda: workload(cluster, name))

@@ -15,7 +15,10 @@ class Project(Value):
 
 
 class Cluster(Value):
-    """One cluster. Its paths are properties, never constants: `/fsx` and `/tmp` on real ones, folders on the local one."""
+    """One cluster. Its paths are properties, never constants: `/fsx` and `/tmp` on real ones, folders on the local one.
+
+    `small_instance_type` is that of the nodes for steps without accelerators; without one they run where the training does.
+    """
 
     name: Slug
     eks_name: str
@@ -25,6 +28,7 @@ class Cluster(Value):
     claim: str
     mount_path: str
     scratch_path: str
+    small_instance_type: str = ""
 
 
 class Image(Value):

@@ -79,7 +79,7 @@ def render(plan: Plan, dataset: Dataset, run: Run, step: PlannedStep) -> dict[st
                 "spec": {
                     "restartPolicy": "Never",
                     "automountServiceAccountToken": False,
-                    "nodeSelector": {"node.kubernetes.io/instance-type": plan.instance_type},
+                    "nodeSelector": {"node.kubernetes.io/instance-type": step.instance_type},
                     "containers": [
                         _container(
                             plan, step, fill(plan, dataset, model_folder(run.project, run.id, run.attempt), step), name

@@ -31,7 +31,8 @@ RULES: dict[str, list[Manifest]] = {
 class Quota(Value):
     """What a team may use at once of the nodes of one instance type: Kubernetes quantities by resource.
 
-    Steps without accelerators run on the same nodes: give more `cpu` and `memory` than those with accelerators take, or the small ones wait for them.
+    A quota of the cluster's small nodes, with no accelerators, is what small steps run on. Without one they run on the nodes of the training: give
+    more `cpu` and `memory` than that takes, or they wait for it.
     """
 
     instance_type: str

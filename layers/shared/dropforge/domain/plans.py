@@ -26,6 +26,7 @@ PREFETCH = Step(
     arguments=("prefetch", "--listing", "{listing}", "--sha256", "{listing_sha256}", "--mount", "{mount}"),
     resources=Resources(cpu="500m", memory="512Mi"),
     deadline_minutes=120,
+    small=True,
 )
 
 
@@ -35,6 +36,7 @@ class PlannedStep(Value):
     name: Slug
     command: tuple[str, ...]
     resources: Resources
+    instance_type: str
     deadline_seconds: int
     timeout_seconds: int
 
@@ -95,8 +97,10 @@ def plan(dataset: Dataset, request: RunRequest, recipe: Recipe, project: Project
     cluster, image = place
     instance_type = _instance_type(dataset, recipe, request)
     steps = (PREFETCH, *recipe.steps)
-    hours = sum(step.deadline_minutes for step in steps) / 60
-    price = ceiling_usd(instance_type, request.compute.nodes, hours)
+    price = sum(
+        ceiling_usd(_node(step, cluster, instance_type), request.compute.nodes, step.deadline_minutes / 60)
+        for step in steps
+    )
     check_budget(price, request.budget.max_usd)
     shape = (request.compute.nodes, max(step.resources.accelerators for step in steps))
     _check_rows(dataset, recipe, resolve(recipe, request.parameters), shape)
@@ -122,7 +126,7 @@ def plan(dataset: Dataset, request: RunRequest, recipe: Recipe, project: Project
         stuck=recipe.stuck,
         price_usd=price,
         request=request,
-        steps=tuple(_planned(step, recipe) for step in steps),
+        steps=tuple(_planned(step, recipe, _node(step, cluster, instance_type)) for step in steps),
         sources=dataset.sources,
     )
 
@@ -161,12 +165,18 @@ def _instance_type(dataset: Dataset, recipe: Recipe, request: RunRequest) -> str
     return wanted
 
 
-def _planned(step: Step, recipe: Recipe) -> PlannedStep:
+def _node(step: Step, cluster: Cluster, instance_type: str) -> str:
+    """Return the instance type that a step runs on."""
+    return cluster.small_instance_type if step.small and cluster.small_instance_type else instance_type
+
+
+def _planned(step: Step, recipe: Recipe, instance_type: str) -> PlannedStep:
     deadline = step.deadline_minutes * 60
     return PlannedStep(
         name=step.name,
         command=(*recipe.command, *step.arguments),
         resources=step.resources,
+        instance_type=instance_type,
         deadline_seconds=deadline,
         timeout_seconds=QUEUE_CEILING_HOURS * 3600 + deadline,
     )

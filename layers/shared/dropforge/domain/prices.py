@@ -8,6 +8,7 @@ from dropforge.errors import InvalidInput, QuotaExceeded
 AS_OF = "2026-11-25"
 USD_PER_HOUR: dict[str, float] = {
     "local.cpu": 0.0,  # the embedded cluster: your own machine
+    "local.small": 0.0,
 }
 
 

@@ -3,9 +3,9 @@
 import difflib
 import math
 from collections.abc import Callable
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, StrictFloat, StrictInt, StrictStr, StringConstraints, field_validator
+from pydantic import Field, StrictFloat, StrictInt, StrictStr, StringConstraints, field_validator, model_validator
 
 from dropforge.domain.datasets import Kind
 from dropforge.domain.values import Slug, Value, digest
@@ -34,12 +34,22 @@ class Resources(Value):
 
 
 class Step(Value):
-    """One job of a run. `arguments` may hold the placeholders that domain/plans.py lists."""
+    """One job of a run. `arguments` may hold the placeholders that domain/plans.py lists.
+
+    A `small` one needs no accelerator and runs on the cluster's small nodes, where it has some, so as not to wait behind trainings.
+    """
 
     name: StepName
     arguments: tuple[str, ...]
     resources: Resources
     deadline_minutes: int = Field(gt=0, le=7 * 24 * 60)
+    small: bool = False
+
+    @model_validator(mode="after")
+    def _small_is_small(self) -> Self:
+        if self.small and self.resources.accelerators:
+            raise ValueError(f"step `{self.name}` is small and asks for accelerators")
+        return self
 
 
 class Stuck(Value):
