@@ -21,6 +21,7 @@ pytestmark = pytest.mark.usefixtures("calm")
 
 SHORT = {"recipe": "cpu-lora", "parameters": {"steps": 1, "base_steps": 5, "checkpoint_every": 1}}
 SDK_ATTEMPTS = 4
+PATIENCE = 300  # seconds until something that does not end is given up; nothing here measures how fast it is
 AT_ONCE = {"dropforge-dev-watch-jobs": 6, "dropforge-dev-sweep": 3}  # of other functions one request in a run
 When = Literal["before", "after"]
 Spoiling = tuple[Literal["fails", "dies"], When]
@@ -91,8 +92,8 @@ def came(journeys: Journeys, spoilt: list[Spoilt]) -> list[Spoilt]:
 
 def settle(journeys: Journeys, name: str) -> None:
     """Wait until nothing is under way any more for a dataset."""
-    until(lambda: not journeys.cloud.aws.pending_deliveries(), 60)
-    until(lambda: not (journeys.leases(name) or journeys.waits(name) or unfinished(journeys, name)), 60)
+    until(lambda: not journeys.cloud.aws.pending_deliveries(), PATIENCE)
+    until(lambda: not (journeys.leases(name) or journeys.waits(name) or unfinished(journeys, name)), PATIENCE)
     assert [row for row in journeys.rows("OPEN").values() if row["dataset"] == name] == []
 
 
@@ -106,10 +107,11 @@ def run_with(journeys: Journeys, name: str, spoilt: list[Spoilt], how: Spoiling)
     spoil(journeys, spoilt, how)
     execution = drop(journeys, name)
     try:
-        status = journeys.finish(execution, 120)["status"]
+        status = journeys.finish(execution, PATIENCE)["status"]
+        met = came(journeys, spoilt)
     except AssertionError as error:
-        raise AssertionError(f"{execution} does not end; {how}: {spoilt}") from error
-    met = came(journeys, spoilt)
+        journeys.cloud.aws.reset_faults()
+        raise AssertionError(f"{journeys.journey(execution)} does not end; {how}: {spoilt}") from error
     journeys.cloud.aws.reset_faults()
     journeys.cloud.cluster.accept()
     if status != "SUCCEEDED":
