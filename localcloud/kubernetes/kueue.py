@@ -168,7 +168,7 @@ class Kueue:
         gone = quota.victims(case, queues.victim_order(case))
         for victim in gone:
             self._preempt(victim, workload, name, jobs)
-        text = f"couldn't assign flavors to pod set main: {', '.join(found.obstacles)}"
+        text = f"couldn't assign flavors to pod set main: {', '.join(sorted(found.obstacles))}"
         text += f". Pending the preemption of {len(gone)} workload(s)" if gone else ""
         self._write(workload, workloads.pending(workload, "Pending", text))
         if queue["spec"]["queueingStrategy"] == "StrictFIFO":
