@@ -1,8 +1,5 @@
 """Jobs: what a step becomes on a cluster, what its end means, how far it is."""
 
-import json
-import os
-from pathlib import Path
 from typing import Literal
 
 import pytest
@@ -21,17 +18,14 @@ from dropforge.domain.observed import Job
 from msgspec import convert
 
 from tests.builders import dataset, planned, recipe, run, step
+from tests.golden_files import check_golden
 
-GOLDEN = Path(__file__).parents[1] / "golden" / "job.json"
 FAILED = JobState(name="birds-1-train", phase="failed", reason="BackoffLimitExceeded", message="backoff limit")
 
 
 def test_a_step_becomes_the_job_in_the_golden_file() -> None:
     plan = planned(by=recipe(step("train", "train", "--listing={listing}", "--out={model}", accelerators=8)))
-    rendered = json.dumps(render(plan, dataset(), run(of=plan), plan.steps[-1]), indent=1, sort_keys=True) + "\n"
-    if os.environ.get("GOLDEN") == "1":
-        GOLDEN.write_text(rendered)
-    assert rendered == GOLDEN.read_text()
+    check_golden("job.json", render(plan, dataset(), run(of=plan), plan.steps[-1]))
 
 
 def rendered_spec(data: Dataset, at: int = -1) -> str:

@@ -1,14 +1,12 @@
 """What a team gets on a cluster: the objects as they are sent, and that our roles reach no further than their work."""
 
-import json
-import os
-from pathlib import Path
 from typing import Any
 
 from dropforge import naming
 from dropforge.domain.onboarding import FileSystem, Quota, Team, team_objects
 
-GOLDEN = Path(__file__).parents[1] / "golden" / "team.json"
+from tests.golden_files import check_golden
+
 NODES = {"cpu": "208", "memory": "2000Gi", "nvidia.com/gpu": "8"}
 TEAM = Team(
     name="vision",
@@ -26,10 +24,7 @@ def made(kind: str) -> list[Any]:
 
 
 def test_a_team_gets_the_objects_in_the_golden_file() -> None:
-    rendered = json.dumps(team_objects(TEAM), indent=1, sort_keys=True) + "\n"
-    if os.environ.get("GOLDEN") == "1":
-        GOLDEN.write_text(rendered)
-    assert rendered == GOLDEN.read_text()
+    check_golden("team.json", team_objects(TEAM))
 
 
 def test_nothing_is_made_in_another_namespace() -> None:
