@@ -3,12 +3,14 @@
 import sys
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 import yaml
 from dropforge import naming
+from dropforge.domain import explanations
 from dropforge.domain.journeys import Journey
 from dropforge.domain.runs import OPEN, Run
 from dropforge.domain.uploads import PREFIX, RunBlock, locate
@@ -68,6 +70,16 @@ def status(
         console.print(show.picture(journey, plain=show.ascii_only(console)))
         _print_end(journey)
     _exit(journey)
+
+
+@app.command()
+def explain(reference: Reference, as_json: Json = False) -> None:
+    """Say where a run is, why, whose move it is and what to do, and what that was read from."""
+    found = explanations.explain(deployment.describe(reference), datetime.now(UTC))
+    if as_json:
+        console.print_json(found.model_dump_json())
+    else:
+        show.print_explanation(console, found, datetime.now(UTC))
 
 
 @app.command()

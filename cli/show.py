@@ -2,7 +2,9 @@
 
 import time
 from collections.abc import Iterator
+from datetime import datetime
 
+from dropforge.domain.explanations import Explanation
 from dropforge.domain.failures import Failure
 from dropforge.domain.journeys import Journey, Stage
 from rich.console import Console, Group
@@ -84,7 +86,7 @@ def title(journey: Journey) -> str:
     """Return the journey's name: the run once it is known, the execution before."""
     if journey.run and journey.run.execution != journey.execution:
         return f"drop {journey.execution}"
-    return f"run {journey.run.id}, attempt {journey.run.attempt}" if journey.run else f"drop {journey.execution}"
+    return journey.run.label if journey.run else f"drop {journey.execution}"
 
 
 def job_line(journey: Journey) -> str:
@@ -126,6 +128,27 @@ def print_failure(console: Console, found: Failure) -> None:
         console.print(f"  last lines of the log ({len(found.log)}):")
         for line in found.log[-20:]:
             console.print(f"    {line}", highlight=False, soft_wrap=True, markup=False)
+
+
+def print_explanation(console: Console, found: Explanation, now: datetime) -> None:
+    """Say the answer in three lines, then what it was read from and how old that is."""
+    since = f" (for {age(found.since, now)})" if found.since else ""
+    console.print(Text(f"{found.where}{since}", "bold"), soft_wrap=True)
+    console.print(f"  why:         {found.why}", highlight=False, soft_wrap=True, markup=False)
+    console.print(f"  whose move:  {found.whose}. {found.next}", highlight=False, soft_wrap=True, markup=False)
+    for fact in found.evidence:
+        old = f" ({age(fact.at, now)} ago)" if fact.at else ""
+        console.print(Text(f"  {fact.source + ':':12} {fact.said}{old}", "dim"), soft_wrap=True)
+
+
+def age(at: str, now: datetime) -> str:
+    """Return how long ago a time was (RFC 3339), in the two largest units that matter to people."""
+    seconds = max(0, int((now - datetime.fromisoformat(at)).total_seconds()))
+    for unit, size, smaller, part in (("d", 86400, "h", 3600), ("h", 3600, "min", 60), ("min", 60, "s", 1)):
+        if seconds >= size:
+            rest = seconds % size // part
+            return f"{seconds // size} {unit} {rest} {smaller}" if rest else f"{seconds // size} {unit}"
+    return f"{seconds} s"
 
 
 def _took(stage: Stage) -> str:

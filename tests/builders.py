@@ -9,7 +9,7 @@ from dropforge.domain.failures import Failure, failure
 from dropforge.domain.plans import Plan, plan
 from dropforge.domain.recipes import Parameter, Recipe, Resources, Scalar, Step
 from dropforge.domain.requests import RunRequest, read_request
-from dropforge.domain.runs import Arrival, Lease, Run, Status
+from dropforge.domain.runs import Arrival, ArrivalStatus, Lease, Run, Status
 from dropforge.domain.uploads import Upload
 from dropforge.domain.values import digest
 
@@ -180,8 +180,8 @@ def lease(attempt: int = 1) -> Lease:
     )
 
 
-def arrival(execution: str = EXECUTION) -> Arrival:
-    return Arrival(upload=upload(), project="zoo", dataset="birds", execution=execution, status="received", at=NOW)
+def arrival(execution: str = EXECUTION, status: ArrivalStatus = "received") -> Arrival:
+    return Arrival(upload=upload(), project="zoo", dataset="birds", execution=execution, status=status, at=NOW)
 
 
 def checkpoint() -> Checkpoint:

@@ -38,7 +38,7 @@ GLOSSARY = re.findall(
     r"\w+",
     """Team Project Quota Queue Priority Cluster NodeGroup FileSystem Image Object Upload Manifest Dataset Report Recipe Plan Run Step
     Job Checkpoint Evaluation Gate Model Endpoint Lease Ledger Event Execution Value Drop Arrival Wait Admission Journey Stage Timeline
-    Letter Member""",
+    Letter Member Explanation Trouble""",
 )
 VERBS = re.findall(
     r"\w+",

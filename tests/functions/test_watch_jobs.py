@@ -82,7 +82,7 @@ def test_a_running_job_is_told_once_and_nothing_is_written_while_it_does_not_mov
 def test_a_job_over_quota_is_told_once_with_the_queues_own_words(
     call: Call, onsite: Site, announced: Announced
 ) -> None:
-    submitted(call, onsite, "first", SLEEPS)
+    first = submitted(call, onsite, "first", SLEEPS)
     second = submitted(call, onsite, "second", SLEEPS)
     words = "insufficient unused quota for cpu in flavor local.cpu, 1 more needed"
 
@@ -93,6 +93,12 @@ def test_a_job_over_quota_is_told_once_with_the_queues_own_words(
 
     until(told)
     call("watch_jobs", TICK)
+
+    def named() -> bool:
+        call("watch_jobs", TICK)
+        return bool(call("describe_run", {"reference": second.id})["holders"] == [first.id])
+
+    until(named)
     queued = [detail for kind, detail in announced() if kind == "RunQueued" and detail["run_id"] == second.id]
     assert [detail["reason"].endswith(words) for detail in queued] == [True]
 
@@ -129,6 +135,30 @@ def test_while_a_cluster_cannot_be_reached_nothing_is_lost(call: Call, onsite: S
     assert (onsite.tokens, len(waits.of_cluster("research"))) == ([], 1)
     onsite.cluster.resume()
     assert call("watch_jobs", TICK)["answered"] == 1
+
+
+def test_who_asks_meanwhile_hears_since_when_the_cluster_cannot_be_reached(call: Call, onsite: Site) -> None:
+    run = submitted(call, onsite, "unseen", SLEEPS)
+    onsite.cluster.pause()
+    for moment in ("2026-11-26T10:00:00Z", "2026-11-26T10:05:00Z"):
+        with travel(moment, tick=False), pytest.raises(ExceptionGroup):
+            call("watch_jobs", TICK)
+    trouble = call("describe_run", {"reference": run.id})["trouble"]
+    assert (trouble["since"][:19], trouble["failure"]["code"]) == ("2026-11-26T10:00:00", "ClusterUnreachable")
+    onsite.cluster.resume()
+    call("watch_jobs", TICK)
+    assert call("describe_run", {"reference": run.id})["trouble"] is None
+
+
+def test_what_fails_for_one_job_alone_is_no_trouble_of_the_clusters(
+    call: Call, onsite: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = submitted(call, onsite, "alone", DONE)
+    onsite.job_is(run, "Complete")
+    monkeypatch.setenv("MODELS_BUCKET", "never-made")
+    with pytest.raises(ExceptionGroup):
+        call("watch_jobs", TICK)
+    assert call("describe_run", {"reference": run.id})["trouble"] is None
 
 
 def test_two_looks_at_one_cluster_never_overlap_and_a_look_that_died_is_outlived(call: Call, onsite: Site) -> None:

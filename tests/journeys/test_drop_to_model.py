@@ -137,6 +137,9 @@ def test_the_command_drops_follows_and_describes(journeys: Journeys, greetings: 
     run_id = journeys.journey(dropped.stdout.split("dropforge status ")[1].split()[0])["run"]["id"]
     described = _command(journeys, "status", run_id, "--json")
     assert json.loads(described.stdout)["run"]["model_arn"] == arn
+    explained = _command(journeys, "explain", run_id).stdout
+    assert f"run {run_id}, attempt 1 has succeeded (for " in explained
+    assert f"registered as {arn}." in explained
 
 
 def test_the_command_says_what_it_does_not_know(journeys: Journeys) -> None:

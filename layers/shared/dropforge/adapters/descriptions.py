@@ -6,7 +6,7 @@ from datetime import datetime
 from dropforge.adapters import machine, references, timeline, waits
 from dropforge.domain.failures import Failure, read_cause
 from dropforge.domain.journeys import Journey, Moment, lay_out
-from dropforge.domain.runs import Arrival, Run
+from dropforge.domain.runs import Arrival, Progress, Run
 from dropforge.errors import NotFound
 
 _FAILED = ("FAILED", "TIMED_OUT", "ABORTED")
@@ -18,6 +18,7 @@ _STATUS = {
     "cancelled": "ABORTED",
 }
 ENTRIES = 60  # the newest lines of a timeline
+HOLDERS = 5
 LOG_BYTES = 24_000  # of a failure's log lines, as JSON: the answer must stay below the limit of a result
 _ENDED = ("ExecutionFailed", "ExecutionAborted", "ExecutionTimedOut")
 
@@ -31,6 +32,7 @@ def describe(reference: str) -> Journey:
         raise NotFound("RunNotFound", f"Nothing is known of `{reference}`.", {"reference": reference})
     arn = str(described.get("executionArn", ""))
     status = str(described.get("status") or _status(run, arrival))
+    progress = waits.progress(run.id) if run else None
     found = _recorded(execution, run, arrival) or (_cause(described) if status in _FAILED and described else None)
     return Journey(
         execution=execution,
@@ -38,12 +40,21 @@ def describe(reference: str) -> Journey:
         status=status,
         arrival=arrival and arrival.model_copy(update={"failure": None}),
         run=run and run.model_copy(update={"failure": None}),
-        progress=waits.progress(run.id) if run else None,
+        progress=progress,
         stages=lay_out(_moments(arn)),
         result=json.loads(str(described["output"])) if "output" in described else None,
         failure=found and found.shortened(LOG_BYTES),
         timeline=timeline.read(run.id if run else None, arrival.upload if arrival else None)[-ENTRIES:],
+        trouble=waits.trouble(run.cluster) if run and run.status == "running" else None,
+        holders=_holders(run, progress),
     )
+
+
+def _holders(run: Run | None, progress: Progress | None) -> tuple[str, ...]:
+    """Return who is in front of a queued job, the first few: other runs of its team."""
+    if run is None or run.status != "running" or progress is None or progress.phase != "queued":
+        return ()
+    return tuple(name for name in waits.holders(run.cluster, run.team) if name != run.id)[:HOLDERS]
 
 
 def _execution(reference: str, run: Run | None, arrival: Arrival | None) -> str:

@@ -2,13 +2,14 @@
 
 CLUSTER#<name>       WAIT#<name>         what runs wait for on a cluster and its file system
 CLUSTER#<name>       WATCH               who watches the cluster at the moment
+CLUSTER#<name>       TROUBLE             why the newest look at the cluster failed; gone after one that did not
 RUN#<run id>         PROGRESS            what a run's current job does (written by the watcher alone)
 WATCHED              <cluster>#<team>    the teams that have ever had a wait, by cluster
 """
 
 from dropforge.adapters import table
 from dropforge.adapters.table import Condition
-from dropforge.domain.runs import Progress, Wait
+from dropforge.domain.runs import Progress, Trouble, Wait
 from dropforge.domain.values import Value
 
 
@@ -79,6 +80,28 @@ def begin_watch(cluster: str, owner: str, now: int, seconds: int) -> bool:
 def end_watch(cluster: str, owner: str) -> None:
     """Give the watch of a cluster back."""
     table.delete(f"CLUSTER#{cluster}", "WATCH", Condition("watcher = :watcher", {"watcher": owner}))
+
+
+def record_trouble(cluster: str, trouble: Trouble) -> None:
+    """Write why the newest look at a cluster failed."""
+    table.put(f"CLUSTER#{cluster}", "TROUBLE", trouble)
+
+
+def end_trouble(cluster: str) -> None:
+    """Remove what was written of looks that failed: one has not."""
+    table.delete(f"CLUSTER#{cluster}", "TROUBLE")
+
+
+def trouble(cluster: str) -> Trouble | None:
+    """Return why the newest look at a cluster failed; None when it did not."""
+    return table.get(f"CLUSTER#{cluster}", "TROUBLE", Trouble)
+
+
+def holders(cluster: str, team: str) -> tuple[str, ...]:
+    """Return a team's runs that hold quota on a cluster: those with a job that runs."""
+    return tuple(
+        sorted({w.run_id for w in of_cluster(cluster) if (w.team, w.kind, w.phase) == (team, "job", "running")})
+    )
 
 
 def record_progress(run_id: str, progress: Progress) -> None:

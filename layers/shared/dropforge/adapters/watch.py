@@ -6,6 +6,7 @@ their age. A lock row keeps two looks at one cluster apart; it expires by itself
 
 import json
 import uuid
+from collections.abc import Iterator
 from functools import partial
 
 from dropforge import naming
@@ -16,7 +17,8 @@ from dropforge.adapters.filesystem import TaskState
 from dropforge.domain import observed
 from dropforge.domain.failures import Evidence, failure
 from dropforge.domain.inputs import Watched
-from dropforge.domain.runs import Wait
+from dropforge.domain.runs import Trouble, Wait
+from dropforge.errors import Problem
 
 BEYOND = 1.1  # a look's lock outlives the function by this much, so two looks never overlap
 
@@ -31,15 +33,40 @@ def look(name: str) -> Watched:
     owner = uuid.uuid4().hex
     if not waits.begin_watch(name, owner, int(clock.now().timestamp()), round(settings.watch_seconds() * BEYOND)):
         return Watched()
+    before = waits.trouble(name)
     try:
         waiting = waits.of_cluster(name)
         tasks = [wait for wait in waiting if wait.kind == "file-system-task" and wait.reference]
         jobs = [wait for wait in waiting if wait.kind == "job"]
         looks = [partial(_look_at_tasks, tasks), partial(_look_at_teams, name, jobs)]
         answered = sum(each(looks, lambda look: look()))
+        if before is not None:
+            waits.end_trouble(name)
+    except ExceptionGroup as failed:
+        _record_trouble(name, before, failed)
+        raise
     finally:
         waits.end_watch(name, owner)
     return Watched(waits=len(waiting), answered=answered)
+
+
+def _record_trouble(name: str, before: Trouble | None, failed: ExceptionGroup[Exception]) -> None:
+    """Note that the cluster could not be looked at, for those who ask where their run is. What fails for one job alone is its own."""
+    found = next((one.failure for one in _leaves(failed) if isinstance(one, Problem) and _is_the_clusters(one)), None)
+    if found is not None:
+        waits.record_trouble(name, Trouble(since=before.since if before else clock.stamp(), failure=found))
+
+
+def _leaves(failed: ExceptionGroup[Exception]) -> Iterator[Exception]:
+    for one in failed.exceptions:
+        if isinstance(one, ExceptionGroup):
+            yield from _leaves(one)
+        else:
+            yield one
+
+
+def _is_the_clusters(problem: Problem) -> bool:
+    return problem.failure.code.startswith("Cluster")
 
 
 def _look_at_tasks(waiting: list[Wait]) -> int:

@@ -272,8 +272,8 @@ CATALOGUE: dict[str, Entry] = {
         "InvalidInput",
         "The cluster takes our token for another cluster's.",
         "the platform team",
-        "Correct `eks_name` in the cluster's spec: it must be the name of the EKS cluster that answers (docs/operations.md, Clusters). "
-        "If it is, delete the role's access entry and make it again: an entry is bound to the role as it was when the entry was made.",
+        "Correct `eks_name` in the cluster's spec (docs/operations.md, Clusters). If it is right, delete the role's access entry and make it "
+        "again: it is bound to the role as it was.",
     ),
     "ClusterAccessMissing": Entry(
         "InvalidInput",

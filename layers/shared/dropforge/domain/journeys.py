@@ -3,7 +3,7 @@
 from typing import Literal
 
 from dropforge.domain.failures import Failure
-from dropforge.domain.runs import Arrival, Progress, Run
+from dropforge.domain.runs import Arrival, Progress, Run, Trouble
 from dropforge.domain.timeline import Entry
 from dropforge.domain.values import Value
 
@@ -32,7 +32,10 @@ class Stage(Value):
 
 
 class Journey(Value):
-    """Where a drop is: the execution's status, its stages, the run if one is known, and what it made or why it failed."""
+    """Where a drop is: the execution's status, its stages, the run if one is known, and what it made or why it failed.
+
+    `trouble` is with the run's cluster; `holders` are the team's runs that hold quota there while this one's job is queued.
+    """
 
     execution: str
     execution_arn: str
@@ -44,6 +47,8 @@ class Journey(Value):
     result: dict[str, object] | None = None
     failure: Failure | None = None
     timeline: tuple[Entry, ...] = ()
+    trouble: Trouble | None = None
+    holders: tuple[str, ...] = ()
 
 
 class Moment(Value):

@@ -55,6 +55,11 @@ class Run(Value):
     request: RunBlock = Field(default_factory=dict)
     cancellation: Cancellation | None = None
 
+    @property
+    def label(self) -> str:
+        """What people call it: the run and its attempt."""
+        return f"run {self.id}, attempt {self.attempt}"
+
 
 class Admission(Value):
     """The answer of AdmitRun: this execution's attempt, or the run that it joins.
@@ -117,6 +122,13 @@ class Progress(Value):
     rate: float | None = None
     losses: tuple[float, ...] = Field(default=(), max_length=60)
     tail: tuple[str, ...] = Field(default=(), max_length=20)
+
+
+class Trouble(Value):
+    """Why the newest look at a cluster failed, and since when looks have failed."""
+
+    since: str
+    failure: Failure
 
 
 Decision = Literal["claim", "again", "retry", "join", "collision"]
