@@ -1,14 +1,19 @@
 """What people see of a journey: a table that redraws itself on a terminal, one line per change elsewhere."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
+from pathlib import Path
 
 from dropforge.domain.explanations import Explanation
 from dropforge.domain.failures import Failure
-from dropforge.domain.journeys import Journey, Stage
+from dropforge.domain.journeys import OVER, Journey, Stage
+from dropforge.domain.reports import Fault, Report
 from rich.console import Console, Group
 from rich.live import Live
+from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+from rich.progress import Progress as ProgressBars
 from rich.table import Table
 from rich.text import Text
 
@@ -26,8 +31,8 @@ PLAIN = {
     "failed": "x",
     "skipped": "-",
 }  # where the terminal knows no more than ASCII
+SLOW_BYTES = 16 * 1024 * 1024  # an upload of less is over before a bar is read
 BARS = "▁▂▃▄▅▆▇█"
-OVER = ("SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED")
 
 
 def follow(console: Console, journeys: Iterator[Journey]) -> Journey:
@@ -128,6 +133,54 @@ def print_failure(console: Console, found: Failure) -> None:
         console.print(f"  last lines of the log ({len(found.log)}):")
         for line in found.log[-20:]:
             console.print(f"    {line}", highlight=False, soft_wrap=True, markup=False)
+
+
+@contextmanager
+def upload_bar(console: Console, path: Path, *, quiet: bool) -> Iterator[Callable[[int], None]]:
+    """Show how much of a file or folder has gone up, on a terminal and for what takes its time; gives what to tell about bytes."""
+    total = sum(file.stat().st_size for file in ([path] if path.is_file() else path.rglob("*")) if file.is_file())
+    if quiet or not console.is_terminal or total < SLOW_BYTES:
+        yield lambda _: None
+        return
+    columns = (TextColumn("uploading"), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    with ProgressBars(*columns, console=console, transient=True) as bars:
+        task = bars.add_task("uploading", total=total)
+        yield lambda count: bars.advance(task, count)
+
+
+def print_reports(console: Console, reports: Sequence[Report]) -> None:
+    """Say what was found in each file: how much there is, then every finding on its line, with what to change."""
+    for report in reports:
+        kind = f"{report.kind} ({report.shape})" if report.kind else "no rows that can be read"
+        console.print(Text(f"{report.file}: {report.rows:,} rows, {kind}, {report.role}", "bold"), soft_wrap=True)
+        for level, style, counts, first in (
+            ("fault", "red", report.counts, report.faults),
+            ("warning", "yellow", report.warning_counts, report.warnings),
+        ):
+            for found in first:
+                _print_finding(console, level, style, found)
+            for code, count in counts.items():
+                left = count - sum(found.code == code for found in first)
+                if left:
+                    console.print(f"  and {left:,} more of {code}", highlight=False, soft_wrap=True)
+
+
+def _print_finding(console: Console, level: str, style: str, found: Fault) -> None:
+    place = f"line {found.line}" if found.line else "the file"
+    column = f", column {found.column}" if found.column else ""
+    console.print(Text.assemble("  ", (f"{level}: ", style), f"{place}{column}: {found.why}"), soft_wrap=True)
+    console.print(f"    {found.fix}", highlight=False, soft_wrap=True, markup=False)
+
+
+def print_verdict(console: Console, reports: Sequence[Report], refusal: str) -> None:
+    """Say whether an upload would be believed, and if not, why."""
+    rows = sum(report.rows for report in reports)
+    if refusal:
+        console.print(Text(f"rejected: {refusal}", "bold red"), soft_wrap=True)
+    else:
+        console.print(
+            Text(f"accepted: {rows:,} rows in {len(reports)} file{'' if len(reports) == 1 else 's'}", "bold green")
+        )
 
 
 def print_explanation(console: Console, found: Explanation, now: datetime) -> None:

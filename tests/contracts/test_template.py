@@ -114,11 +114,11 @@ def test_exactly_the_functions_that_talk_to_a_cluster_have_its_layer_and_network
     assert ("VpcConfig" in properties) == talks
 
 
-def test_only_adapters_import_an_sdk() -> None:
+def test_only_adapters_and_the_client_import_an_sdk() -> None:
     sdks = {"boto3", "botocore", "kubernetes", "urllib3"}
     importers = {path for path in sources() if roots(path) & sdks}
     assert importers
-    assert all(path.is_relative_to(PACKAGE / "adapters") for path in importers)
+    assert {path.relative_to(PACKAGE).parts[0] for path in importers} == {"adapters", "client"}
 
 
 def roots(path: Any) -> set[str]:
@@ -149,7 +149,7 @@ def test_the_domain_imports_nothing_that_reaches_outside() -> None:
 
 def test_only_the_settings_read_the_environment() -> None:
     readers = {path.name for path in sources() if "os" in roots(path)}
-    assert readers == {"settings.py"}
+    assert readers == {"settings.py", "addresses.py"}  # a function's, and those of who uses a deployment
 
 
 def test_every_setting_that_is_read_is_given_to_the_functions() -> None:

@@ -19,6 +19,7 @@ STAGES = (
     "VerifyCheckpoint",
     "RegisterModel",
 )
+OVER = ("SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED")  # an execution's last statuses
 OPTIONAL = ("CheckRanges",)  # passed by for most drops, so shown only once it was entered
 
 

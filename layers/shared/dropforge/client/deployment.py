@@ -1,0 +1,165 @@
+"""What can be done with a deployment from outside: upload, ask, order."""
+
+import json
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple
+
+import boto3
+
+from dropforge import naming
+from dropforge.client import orders, uploads
+from dropforge.client.addresses import Addresses
+from dropforge.client.refusals import Refused
+from dropforge.domain import explanations
+from dropforge.domain.datasets import execution_name
+from dropforge.domain.explanations import Explanation
+from dropforge.domain.failures import Failure, failure, read_cause
+from dropforge.domain.inputs import Cancelled, Retried
+from dropforge.domain.journeys import OVER, Journey
+from dropforge.domain.runs import OPEN
+from dropforge.domain.uploads import PREFIX, RunBlock, Upload, locate
+from dropforge.errors import InvalidInput
+
+SECONDS_OF_HASTE = 60  # of following: every look reads an execution's history, which many may want to do at once
+SECONDS_TO_START = 60  # how long a drop may be unknown: the event of an upload takes seconds, sometimes more
+
+
+class Log(NamedTuple):
+    """The log of one job; `uri` is empty while it runs."""
+
+    step: str
+    uri: str
+    lines: list[str]
+
+
+class Dropped(NamedTuple):
+    """An upload and the name of the execution that it starts."""
+
+    upload: Upload
+    execution: str
+
+
+class Client:
+    """A deployment. A reference below is a run id, an upload id or an execution name. Every method raises Refused for a no."""
+
+    def __init__(self, environment: str | None = None, session: boto3.Session | None = None) -> None:
+        self._addresses = Addresses(environment, session)
+
+    def drop(
+        self,
+        path: str | Path,
+        project: str,
+        dataset: str = "",
+        run: RunBlock | None = None,
+        moved: uploads.Moved = lambda _: None,
+    ) -> Dropped:
+        """Upload a .jsonl or .jsonl.gz file, or a folder of them, as a dataset; the run starts by itself. `moved` hears how many bytes have gone."""
+        source = Path(path)
+        name = dataset or dataset_name(source)
+        check_names(source, project, name)
+        upload = uploads.upload(self._addresses, source, (project, name), run or {}, moved)
+        return Dropped(upload, execution_name(project, name, upload))
+
+    def describe(self, reference: str) -> Journey:
+        """Return where a run is."""
+        name = naming.function(self._addresses.environment, "describe_run")
+        payload = json.dumps({"reference": reference}).encode()
+        answer = self._addresses.functions.invoke(FunctionName=name, Payload=payload)
+        body = answer["Payload"].read()
+        if "FunctionError" in answer:
+            raise Refused(_failure(body))
+        return Journey.model_validate_json(body)
+
+    def explain(self, reference: str) -> Explanation:
+        """Return why a run is where it is, whose move it is and what to do."""
+        return explanations.explain(self.describe(reference), datetime.now(UTC))
+
+    def follow(self, reference: str, patience: float = SECONDS_TO_START, pace: float = 0.5) -> Iterator[Journey]:
+        """Yield a journey's states until it is over, one each `pace` seconds, and after a minute a tenth as often.
+
+        A drop that nobody has heard of yet is waited for, for `patience` seconds; a deployment that is busy is asked again.
+        """
+        begun = time.monotonic()
+        while True:
+            try:
+                journey = self.describe(reference)
+            except Refused as refused:
+                known = refused.failure.code == "AwsBusy"
+                if not known and (refused.failure.code != "RunNotFound" or time.monotonic() > begun + patience):
+                    raise
+            else:
+                yield journey
+                if journey.status in OVER and not _still_writing(journey):
+                    return
+            time.sleep(pace if time.monotonic() < begun + SECONDS_OF_HASTE else pace * 10)
+
+    def wait(self, reference: str, patience: float = SECONDS_TO_START, pace: float = 2) -> Journey:
+        """Return a journey once it is over."""
+        *_, last = self.follow(reference, patience, pace)
+        return last
+
+    def cancel(self, reference: str, reason: str = "") -> Cancelled:
+        """Cancel a run, or an upload that is not one yet."""
+        return orders.send(self._addresses, "cancel_run", {"run": reference, "reason": reason}, Cancelled)
+
+    def retry(self, reference: str) -> Retried:
+        """Start the next attempt of a run."""
+        return orders.send(self._addresses, "retry_run", {"run": reference}, Retried)
+
+    def logs(self, reference: str, step: str = "", attempt: int = 0) -> list[Log]:
+        """Return the logs of a run's attempt (the newest for 0), oldest job first, all steps for an empty `step`."""
+        journey = self.describe(reference)
+        run, progress = journey.run, journey.progress
+        if run is None:
+            return []
+        found = self._kept(f"logs/{run.project}/{run.id}/{attempt or run.attempt}/")
+        if progress is not None and attempt in (0, run.attempt) and progress.step not in [log.step for log in found]:
+            found.append(Log(progress.step, "", list(progress.tail)))
+        return [log for log in found if step in ("", log.step)]
+
+    def _kept(self, prefix: str) -> list[Log]:
+        bucket, s3 = self._addresses.models_bucket, self._addresses.s3
+        pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+        objects = sorted((o["LastModified"], o["Key"]) for page in pages for o in page.get("Contents", []))
+        return [self._log(bucket, key) for _, key in objects]
+
+    def _log(self, bucket: str, key: str) -> Log:
+        text = self._addresses.s3.get_object(Bucket=bucket, Key=key)["Body"].read().decode(errors="replace")
+        return Log(key.rpartition("/")[2].removesuffix(".log"), f"s3://{bucket}/{key}", text.splitlines())
+
+
+def check_names(path: Path, project: str, dataset: str) -> None:
+    """Refuse before the upload what the deployment would refuse after it. Raises Refused."""
+    try:
+        if path.is_file() and not path.name.endswith(uploads.SUFFIXES):
+            raise InvalidInput("WrongKeyLayout", f"{path.name} is not a .jsonl or .jsonl.gz file.")
+        locate(f"{PREFIX}{project}/{dataset}/train.jsonl")
+    except InvalidInput as problem:
+        raise Refused(problem.failure) from problem
+
+
+def dataset_name(path: Path) -> str:
+    """Return a dataset's name: the file's or folder's own, or the folder's of a file that is only called train."""
+    stem = path.resolve().name.partition(".")[0]
+    return naming.slug(path.resolve().parent.name if stem == "train" else stem, 30)
+
+
+def _still_writing(journey: Journey) -> bool:
+    """An execution that did not succeed is reported a moment after it has ended, and a cancelled one when nothing of it is left."""
+    if journey.status == "SUCCEEDED":
+        return False
+    run, arrival = journey.run, journey.arrival
+    held = run is not None and run.execution == journey.execution and run.status == "running"
+    open_ = arrival is not None and arrival.execution == journey.execution and arrival.status in OPEN
+    return held or open_
+
+
+def _failure(body: bytes) -> Failure:
+    try:
+        parsed = json.loads(body)
+    except ValueError:
+        return failure("Unexpected", body.decode(errors="replace"))
+    return read_cause(str(parsed.get("errorType", "")), json.dumps(parsed))
