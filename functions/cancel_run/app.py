@@ -8,6 +8,6 @@ from dropforge.domain.inputs import Cancelled
 
 @action
 def handler(order: Order) -> Cancelled:
-    meant = references.require(order.run)
-    require_member(parameters.project(meant.project), order.caller)
-    return cancellations.cancel(meant, order)
+    newest = references.require(order.run).newest
+    require_member(parameters.project(newest.project), order.caller)
+    return cancellations.cancel(newest, order)

@@ -9,5 +9,5 @@ from dropforge.domain.inputs import Retried
 @action
 def handler(order: Order) -> Retried:
     meant = references.require(order.run)
-    require_member(parameters.project(meant.project), order.caller)
+    require_member(parameters.project(meant.newest.project), order.caller)
     return retries.retry(meant)

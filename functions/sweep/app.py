@@ -9,7 +9,12 @@ from dropforge.task import task
 @task
 def handler(tick: Sweep) -> Swept:
     if tick.cluster is not None:
-        return Swept(jobs=strays.delete_strays(tick.cluster))
-    parts = (strays.hand_out, letters.drain, reconcile.lost_uploads, reconcile.lost_starts, reconcile.lost_ends)
+        return sweep_cluster(tick.cluster)
+    parts = (strays.hand_out, letters.drain, reconcile.lost_uploads, reconcile.lost_starts, reconcile.overdue_runs)
     _, drained, uploads, starts, runs = each(parts, lambda part: part())
     return Swept(letters=drained, uploads=uploads, starts=starts, runs=runs)
+
+
+def sweep_cluster(name: str) -> Swept:
+    runs, jobs = each((reconcile.lost_ends, strays.delete_strays), lambda part: part(name))
+    return Swept(runs=runs, jobs=jobs)

@@ -6,7 +6,8 @@ Every delivery is a real API call through the front, so that faults switched on 
 import json
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -59,7 +60,7 @@ class Courier:
         self._postponed = Postponed()
         self._lock = threading.Lock()
         self.accepted = 0
-        self.pending = 0
+        self._pending: Counter[str] = Counter()
         self._pool = ThreadPoolExecutor(32, thread_name_prefix="localcloud-delivery")
         self._senders: dict[str, Callable[[Mapping[str, Any], str], None]] = {
             "lambda": self._to_lambda,
@@ -75,32 +76,42 @@ class Courier:
         parts = arn.split(":")
         return len(parts) > 5 and parts[2] in self._senders
 
-    def submit(self, work: Callable[..., None], *arguments: Any) -> None:
-        """Run `work`, which passes something on, in the background; it is pending until it has ended. What it raises is logged."""
-        self._submit_after(0, work, *arguments)
+    def pending(self, besides: Collection[str] = ()) -> int:
+        """How much is on its way to targets (ARNs), `besides` those whose resource is named so."""
+        with self._lock:
+            return sum(count for arn, count in self._pending.items() if arn.rpartition(":")[2] not in besides)
+
+    def is_busy(self, arn: str) -> bool:
+        """Whether anything is on its way to a target, or being worked on by it."""
+        with self._lock:
+            return self._pending[arn] > 0
+
+    def submit(self, arn: str, work: Callable[..., None], *arguments: Any) -> None:
+        """Run `work`, which passes something on to `arn`, in the background; it is pending until it has ended. What it raises is logged."""
+        self._submit_after(0, arn, work, *arguments)
 
     def aside(self, work: Callable[..., None], *arguments: Any) -> None:
         """Run `work`, which nothing waits for, in the background. Refused silently once the cloud stops, like work in a dead cloud."""
         if not self._clock.closed:
             self._pool.submit(self.guard, work, *arguments)
 
-    def _submit_after(self, seconds: float, work: Callable[..., None], *arguments: Any) -> None:
+    def _submit_after(self, seconds: float, arn: str, work: Callable[..., None], *arguments: Any) -> None:
         if self._clock.closed:
             return
         with self._lock:
             self.accepted += 1
-            self.pending += 1
+            self._pending[arn] += 1
         if seconds > 0:
-            self._postponed.add(seconds, partial(self.aside, self._settle, work, *arguments))
+            self._postponed.add(seconds, partial(self.aside, self._settle, arn, work, *arguments))
         else:
-            self.aside(self._settle, work, *arguments)
+            self.aside(self._settle, arn, work, *arguments)
 
-    def _settle(self, work: Callable[..., None], *arguments: Any) -> None:
+    def _settle(self, arn: str, work: Callable[..., None], *arguments: Any) -> None:
         try:
             work(*arguments)
         finally:
             with self._lock:
-                self.pending -= 1
+                self._pending[arn] -= 1
 
     def guard(self, work: Callable[..., None], *arguments: Any) -> None:
         """Run `work` now; what it raises is logged, because nobody is there to catch it."""
@@ -113,7 +124,7 @@ class Courier:
     def send(self, delivery: Delivery) -> None:
         """Deliver in the background, with retries, then to the dead-letter queue; as often and as late as the disturber says."""
         for seconds in self._delays(delivery):
-            self._submit_after(seconds, self._send, delivery)
+            self._submit_after(seconds, delivery.target["Arn"], self._send, delivery)
 
     def _delays(self, delivery: Delivery) -> list[float]:
         if delivery.event is None:

@@ -123,7 +123,10 @@ class _Timed:
 
 
 class Ticker:
-    """Fires schedules when they are due in cloud time. One that became due several times since the last look fires once."""
+    """Fires schedules when they are due in cloud time. One that became due several times since the last look fires once.
+
+    One whose target is still busy with the tick before is left out: at a high speed on a slow machine ticks would pile up and keep events waiting.
+    """
 
     def __init__(self, courier: Courier, clock: Clock) -> None:
         self._courier = courier
@@ -154,11 +157,12 @@ class Ticker:
             return
         self._due[key] = schedule.after(now)
         if timed.enabled:
-            self._fire(timed)
+            self._fire(timed, leave_out_busy=True)
 
-    def _fire(self, timed: _Timed) -> None:
+    def _fire(self, timed: _Timed, *, leave_out_busy: bool = False) -> None:
         for delivery in timed.deliveries():
-            self._courier.send(delivery)
+            if not (leave_out_busy and self._courier.is_busy(delivery.target["Arn"])):
+                self._courier.send(delivery)
 
     def forget(self) -> None:
         """Look anew when schedules are due, after the date went back. What fires only once and has fired is done with."""

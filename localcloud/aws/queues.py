@@ -72,7 +72,7 @@ class Poller:
             if not messages:
                 slots.release()
         if messages:
-            self._courier.submit(self._work, mapping, messages, slots)
+            self._courier.submit(mapping.function_arn, self._work, mapping, messages, slots)
 
     def _receive(self, mapping: Any) -> list[dict[str, Any]]:
         received = self._client("sqs").receive_message(

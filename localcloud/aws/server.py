@@ -4,7 +4,7 @@ moto's state is global to the process, so there is one LocalAws at a time; start
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager, ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -217,11 +217,14 @@ class LocalAws(AbstractContextManager["LocalAws"]):
         """Deliver every event once and at once. What was delayed before still arrives late."""
         self._disturber.disturb(None)
 
-    def pending_deliveries(self) -> int:
-        """How much is on its way: events, asynchronous invocations with their retries, messages for functions. 0 means all quiet."""
+    def pending_deliveries(self, besides: Collection[str] = ()) -> int:
+        """How much is on its way: events, asynchronous invocations with their retries, messages for functions. 0 means all quiet.
+
+        `besides` are names of functions that do not count: those that schedules call are never quiet for long.
+        """
         while True:
             accepted = self._courier.accepted
-            pending = self._courier.pending + queues.waiting()
+            pending = self._courier.pending(besides) + queues.waiting()
             if accepted == self._courier.accepted:  # otherwise something moved between the two counts
                 return pending
 

@@ -25,7 +25,7 @@ def install(replacements: Replacements, courier: Courier, clock: Clock) -> None:
     def invoke(function: Any, body: str, request_headers: Any, response_headers: Any) -> str | bytes:
         headers = {name.lower(): value for name, value in dict(request_headers or {}).items()}
         if headers.get("x-amz-invocation-type") == "Event":
-            courier.submit(_run, original, function, body, courier, clock)
+            courier.submit(function.function_arn, _run, original, function, body, courier, clock)
             return ""
         payload: str | bytes = original(function, body, request_headers, response_headers)
         if "x-amz-function-error" in response_headers:
@@ -49,7 +49,7 @@ def _detach(replacements: Replacements, courier: Courier) -> None:
         courier.send_to(fn_arn, json.dumps(event_body))
 
     def from_stream(backend: Any, *arguments: Any, **options: Any) -> str:
-        courier.submit(lambda: original(backend, *arguments, **options))
+        courier.submit("stream", lambda: original(backend, *arguments, **options))
         return ""
 
     replacements.replace(f"{_LAMBDA}:LambdaBackend.send_sns_message", send_sns_message)

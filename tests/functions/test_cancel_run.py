@@ -1,15 +1,20 @@
 """CancelRun: a member's wish is written down, the execution is stopped, and what is over stays as it ended."""
 
 import pytest
-from dropforge.adapters import admissions, aws, ledger, machine
+from dropforge.adapters import admissions, arrivals, aws, cancellations, ledger, machine, retries, starts
+from dropforge.adapters.references import Meant
+from dropforge.domain.callers import Order
 from dropforge.domain.runs import Run, Status
+from dropforge.domain.starts import Again, Retrain, StartAgain
 from dropforge.domain.uploads import Drop
+from dropforge.errors import Conflict
 
-from tests.builders import EXECUTION, arrival, dataset, planned, upload
+from tests.builders import EXECUTION, arrival, dataset, job_failed, planned, upload
 from tests.contracts.repository import handler_module
 from tests.functions.acting import answered, ask
 from tests.functions.conftest import Context
-from tests.functions.wires import refusing
+from tests.functions.test_receive_drop import executions
+from tests.functions.wires import Functions, refusing
 
 STRANGER = "arn:aws:iam::123456789012:user/mallory"
 
@@ -95,3 +100,63 @@ def test_an_upload_that_is_not_a_run_yet_is_cancelled_by_its_executions_name_wha
     status, answer = ask("cancel_run", EXECUTION, members, "not this one")
     assert (status, answer["run_id"], answer["execution"], answer["already_over"]) == (200, "", EXECUTION, False)
     assert stopped() == "ABORTED"
+
+
+def statuses() -> dict[str, str]:
+    return {execution["name"]: execution["status"] for execution in executions()}
+
+
+@pytest.mark.parametrize("by", ["run", "execution"])
+def test_a_retry_that_is_not_a_run_yet_is_what_is_cancelled(
+    running: Run, members: str, others: Functions, by: str
+) -> None:
+    assert ledger.end(running.model_copy(update={"status": "failed", "failure": job_failed()}))
+    arrivals.advance(running.upload, EXECUTION, "failed", running.id, job_failed())
+    ledger.release_lease(running)
+    second = retries.retry(Meant(held(), ledger.arrival(upload()))).execution
+    status, answer = ask("cancel_run", running.id if by == "run" else second, members)
+    assert (status, answer["execution"], answer["already_over"]) == (200, second, False)
+    assert statuses()[second] == "ABORTED"
+
+
+def test_an_upload_that_was_cancelled_is_never_started_nor_admitted_and_ends_cancelled(
+    members: str, others: Functions
+) -> None:
+    ledger.bind_upload(arrival())
+    assert ask("cancel_run", EXECUTION, members, "too early")[1]["already_over"] is False
+    again = StartAgain(again=Again(upload=upload(), execution=EXECUTION))
+    assert (starts.again(again).action, statuses()) == ("known", {})
+    with pytest.raises(Conflict, match="too early"):
+        admissions.claim(planned(), dataset(), EXECUTION)
+    assert ledger.run(planned().run_id) is None
+
+
+def test_a_run_that_an_upload_becomes_while_it_is_cancelled_is_cancelled(
+    members: str,
+) -> None:
+    machine.start(EXECUTION, Drop(upload=upload()))
+    ledger.bind_upload(arrival())
+    before = arrival()
+    admissions.claim(planned(), dataset(), EXECUTION)
+    cancelled = cancellations.cancel(before, Order(caller=members, run=EXECUTION, reason="at the last moment"))
+    assert (cancelled.run_id, cancelled.already_over, stopped()) == (planned().run_id, False, "ABORTED")
+    wish = held().cancellation
+    assert wish is not None
+    assert wish.reason == "at the last moment"
+
+
+def test_cancelling_a_repetition_by_its_name_leaves_the_first_run_alone(running: Run, members: str) -> None:
+    ledger.record_latest(arrival(), "2026-01-01T00:00:00Z")
+    repetition = starts.by_schedule(Retrain(retrain="zoo/birds", repeat="2026-11-26")).execution
+    status, answer = ask("cancel_run", repetition, members)
+    assert (status, answer["execution"], answer["run_id"]) == (200, repetition, "")
+    assert (statuses()[repetition], statuses()[EXECUTION], held().cancellation) == ("ABORTED", "RUNNING", None)
+
+
+def test_an_end_is_not_written_over_another(members: str) -> None:
+    ledger.bind_upload(arrival())
+    arrivals.advance(upload(), EXECUTION, "cancelled", None, job_failed())
+    arrivals.advance(upload(), EXECUTION, "rejected", None, job_failed())
+    found = ledger.arrival(upload())
+    assert found is not None
+    assert found.status == "cancelled"

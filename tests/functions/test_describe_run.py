@@ -3,10 +3,10 @@
 from collections.abc import Callable
 
 import pytest
-from dropforge.adapters import admissions, clock, ledger, machine, timeline
+from dropforge.adapters import admissions, clock, ledger, machine, timeline, waits
 from dropforge.domain.events import DatasetReady, RunAdmitted, RunCancelled, RunFailed, RunPlanned
 from dropforge.domain.failures import failure
-from dropforge.domain.runs import Run
+from dropforge.domain.runs import Progress, Run
 from dropforge.domain.uploads import Drop
 from dropforge.errors import NotFound
 from time_machine import travel
@@ -117,3 +117,34 @@ def test_a_failure_is_that_of_the_execution_that_is_asked_for(call: Call) -> Non
     second = admissions.claim(planned(), dataset(), "birds-2").run
     assert second.attempt == 2
     assert call("describe_run", {"reference": run.id})["failure"] is None
+
+
+def test_the_retry_on_its_way_is_where_a_run_is(call: Call) -> None:
+    run = running()
+    assert ledger.end(run.model_copy(update={"status": "failed", "failure": job_failed(), "ended_at": clock.stamp()}))
+    bound = arrival("birds-2").model_copy(update={"number": 2, "run_id": run.id})
+    before = arrival(status="failed").model_copy(update={"run_id": run.id})
+    assert ledger.record_arrival(before)
+    assert ledger.bind_again(bound, before)
+    journey = call("describe_run", {"reference": run.id})
+    assert (journey["execution"], journey["run"]["attempt"], journey["failure"]) == ("birds-2", 1, None)
+
+
+def test_a_repetition_that_is_not_admitted_yet_is_not_the_first_run(call: Call) -> None:
+    running()
+    repetition = f"zoo-birds-{upload().id}-r0123abcd"
+    machine.start(repetition, Drop(upload=upload()))
+    journey = call("describe_run", {"reference": repetition})
+    assert (journey["execution"], journey["status"], journey["run"]) == (repetition, "RUNNING", None)
+
+
+def test_the_answer_stays_within_its_limit_whatever_a_run_has_said(call: Call) -> None:
+    run = running()
+    long = "x" * 3000
+    for attempt in range(1, 41):
+        timeline.tell_of_run(run.id, failed(run, attempt).model_copy(update={"failure": failure("JobFailed", long)}))
+    tail = tuple(long[:400] for _ in range(20))
+    waits.record_progress(run.id, Progress(step="train", job="j", phase="running", tail=tail))
+    journey = call("describe_run", {"reference": run.id})
+    assert 0 < len(journey["timeline"]) < 40
+    assert journey["timeline"][-1]["attempt"] == 40

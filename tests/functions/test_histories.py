@@ -4,7 +4,8 @@ import contextlib
 from typing import Any
 
 import pytest
-from dropforge.adapters import admissions, aws, clock, ledger, reconcile, retries
+from dropforge.adapters import admissions, arrivals, aws, clock, ledger, reconcile, retries
+from dropforge.adapters.references import Meant
 from dropforge.adapters.starts import by_object
 from dropforge.domain.runs import OPEN, TERMINAL, Cancellation, Run, Status
 from dropforge.domain.uploads import ObjectCreated, Upload
@@ -22,7 +23,7 @@ from hypothesis.stateful import (
 )
 from time_machine import travel
 
-from tests.builders import dataset, planned, upload
+from tests.builders import dataset, job_failed, planned, upload
 from tests.functions import conftest, wires
 from tests.functions.test_receive_drop import executions
 
@@ -42,6 +43,7 @@ class History(RuleBasedStateMachine):
         self.ends: dict[int, Status] = {}
         self.newest = 0
         self.cancelled: set[int] = set()
+        self.unwanted: set[str] = set()
         self.functions = contextlib.ExitStack()
         self.later = self.functions.enter_context(wires.functions(conftest.invoke))
 
@@ -58,7 +60,7 @@ class History(RuleBasedStateMachine):
     def admit(self, which: Upload, by_hand: str) -> None:
         execution = by_hand or self.bound.get(which.id, "")
         if execution:
-            with contextlib.suppress(NotReady, Unavailable):
+            with contextlib.suppress(Conflict, NotReady, Unavailable):
                 admissions.claim(PLAN, dataset(drop=which), execution)
 
     @precondition(lambda self: self.run() is not None)
@@ -81,13 +83,34 @@ class History(RuleBasedStateMachine):
 
     @rule(which=st.sampled_from(UPLOADS), of_run=st.booleans())
     def retry(self, which: Upload, of_run: bool) -> None:
-        meant = self.run() if of_run else ledger.arrival(which)
-        if meant is None:
+        run, arrival = self.run(), ledger.arrival(which)
+        if (run if of_run else arrival) is None:
             return
+        meant = Meant(run, ledger.arrival(run.upload)) if of_run and run is not None else Meant(None, arrival)
         with contextlib.suppress(Conflict, NotReady):
             execution = retries.retry(meant).execution
             assert execution in {one["name"] for one in executions()}
         self.bound |= {one.upload.id: one.execution for one in map(ledger.arrival, UPLOADS) if one is not None}
+
+    @rule(which=st.sampled_from(UPLOADS))
+    def end_before_it_is_a_run(self, which: Upload) -> None:
+        arrival = ledger.arrival(which)
+        if arrival is not None and arrival.status in OPEN:
+            arrivals.advance(which, arrival.execution, "failed", None, job_failed())
+            assert ledger.arrival(which) != arrival
+
+    @rule(which=st.sampled_from(UPLOADS))
+    def cancel_before_it_is_a_run(self, which: Upload) -> None:
+        arrival = ledger.arrival(which)
+        if arrival is not None and arrival.status in OPEN:
+            wish = Cancellation(by="somebody", reason="", at=clock.stamp())
+            assert ledger.cancel_arrival(arrival, wish)
+            self.unwanted.add(arrival.execution)
+
+    @invariant()
+    def what_was_cancelled_before_it_was_a_run_never_becomes_one(self) -> None:
+        run = self.run()
+        assert run is None or run.execution not in self.unwanted
 
     @rule()
     def sweep_what_was_never_started(self) -> None:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 
 import pytest
-from dropforge.adapters import arrivals, aws, ledger
+from dropforge.adapters import arrivals, aws, clock, ledger
 from dropforge.domain.runs import ArrivalStatus
 from dropforge.domain.starts import Again, StartAgain
 from dropforge.domain.uploads import Drop, Upload
@@ -125,7 +125,7 @@ def test_an_execution_that_was_named_is_started_once_under_that_name_with_its_re
 
 def test_a_schedule_trains_again_on_the_newest_believed_upload_as_another_run(call: Call) -> None:
     believed = builders.arrival().model_copy(update={"run": {"recipe": "tiny"}})
-    ledger.record_latest(believed)
+    ledger.record_latest(believed, clock.stamp())
     tick = {"retrain": "zoo/birds", "repeat": "2026-11-26"}
     names = {call("receive_drop", tick)["execution"] for _ in range(2)}
     names.add(call("receive_drop", {**tick, "repeat": "2026-11-27"})["execution"])

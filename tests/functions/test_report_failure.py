@@ -183,3 +183,24 @@ def test_a_cause_that_nobody_foresaw_keeps_its_raw_text(call: Call) -> None:
     assert found is not None
     assert found.failure is not None
     assert (found.failure.code, found.failure.why) == ("Unexpected", "'listing'")
+
+
+def test_an_execution_that_its_upload_is_not_bound_to_is_told_once_and_changes_nothing(
+    call: Call, announced: Announced
+) -> None:
+    """A scheduled repetition that fails before it is a run."""
+    ledger.bind_upload(arrival())
+    repetition = ended("zoo-birds-0123456789abcdef-r0123abcd", failure=job_failed())
+    assert [call("report_failure", repetition)["already_over"] for _ in range(2)] == [False, True]
+    assert [(kind, detail["failure"]["code"]) for kind, detail in announced()] == [("RunFailed", "JobFailed")]
+    assert ledger.arrival(upload()) == arrival()
+
+
+def test_an_upload_whose_cancellation_stopped_it_is_cancelled(call: Call, announced: Announced) -> None:
+    ledger.bind_upload(arrival())
+    wish = Cancellation(by="ada", reason="wrong data", at=clock.stamp())
+    assert ledger.cancel_arrival(arrival(), wish)
+    call("report_failure", ended(EXECUTION, "ABORTED"))
+    found = ledger.arrival(upload())
+    assert found is not None
+    assert (found.status, [kind for kind, _ in announced()]) == ("cancelled", ["RunCancelled"])

@@ -7,7 +7,7 @@ from dropforge.domain.datasets import execution_name
 from dropforge.domain.runs import Run, Status
 from dropforge.domain.uploads import Drop
 
-from tests.builders import EXECUTION, arrival, dataset, job_failed, planned, upload
+from tests.builders import EXECUTION, arrival, dataset, job_failed, planned, recipe, upload
 from tests.functions.acting import ask
 from tests.functions.test_receive_drop import executions
 from tests.functions.wires import Functions, refusing
@@ -109,3 +109,27 @@ def test_a_start_that_fails_is_said_and_the_next_try_starts_the_same_execution(m
     assert (code, refused["code"], executions()) == (503, "AwsBusy", [])
     assert ask("retry_run", RUN, members) == (200, {"run_id": RUN, "execution": SECOND})
     assert [execution["name"] for execution in executions()] == [SECOND]
+
+
+def test_a_retry_that_ended_before_it_claimed_anything_is_followed_by_another(members: str, others: Functions) -> None:
+    ended()
+    for number in (2, 3):
+        code, answer = ask("retry_run", RUN, members)
+        wanted = naming.attempt_execution(RUN, number)
+        assert (code, answer) == (200, {"run_id": RUN, "execution": wanted})
+        arrivals.advance(upload(), wanted, "failed", None, job_failed())
+        assert ask("retry_run", wanted, STRANGER)[1]["code"] == "NotAMember"  # found by its own name
+    assert {execution["name"] for execution in executions()} == {f"{RUN}-2", f"{RUN}-3"}
+    ask("retry_run", f"{RUN}-3", members)
+    assert admissions.claim(planned(), dataset(), f"{RUN}-4").run.attempt == 2
+
+
+def test_a_run_whose_upload_stands_for_another_by_now_is_not_tried_again(members: str, others: Functions) -> None:
+    """The recipe has changed since, so its retry was another run."""
+    ended()
+    ask("retry_run", RUN, members)
+    other = planned(by=recipe(description="Other"))
+    assert admissions.claim(other, dataset(), SECOND).run.id != RUN
+    code, refused = ask("retry_run", RUN, members)
+    assert (code, refused["code"]) == (409, "RunStillRuns")
+    assert other.run_id in refused["why"]

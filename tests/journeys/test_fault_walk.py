@@ -92,7 +92,7 @@ def came(journeys: Journeys, spoilt: list[Spoilt]) -> list[Spoilt]:
 
 def settle(journeys: Journeys, name: str) -> None:
     """Wait until nothing is under way any more for a dataset."""
-    until(lambda: not journeys.cloud.aws.pending_deliveries(), PATIENCE)
+    until(lambda: not journeys.cloud.aws.pending_deliveries(besides=AT_ONCE), PATIENCE)
     until(lambda: not (journeys.leases(name) or journeys.waits(name) or unfinished(journeys, name)), PATIENCE)
     assert [row for row in journeys.rows("OPEN").values() if row["dataset"] == name] == []
 

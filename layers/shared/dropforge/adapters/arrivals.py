@@ -125,16 +125,17 @@ def record(manifest: Manifest, execution: str, status: ArrivalStatus, failure: F
         execution=execution,
         status="received",
         at=clock.stamp(),
+        run=manifest.run,
     )
     _advance(arrival, execution, status, None, failure)
 
 
 def record_ready(manifest: Manifest, execution: str) -> None:
-    """Write that an upload was believed, and that it is the newest of its dataset unless a later one is."""
+    """Write that an upload was believed, and that it is the newest of its dataset unless a later one is; S3 says which came later."""
     record(manifest, execution, "ready")
     arrival = ledger.arrival(manifest.upload)
     if arrival is not None:
-        ledger.record_latest(arrival)
+        ledger.record_latest(arrival, storage.uploaded_at(manifest.upload))
 
 
 def advance(

@@ -20,10 +20,18 @@ def _cancel_run(run: Run, order: Order) -> Cancelled:
 
 
 def _cancel_upload(arrival: Arrival, order: Order) -> Cancelled:
-    over = arrival.status not in OPEN
-    if not over:
-        machine.stop(arrival.execution, _wish(order).failure())
-    return Cancelled(execution=arrival.execution, already_over=over)
+    """Stop an upload's execution; one that has become a run meanwhile as that. What is not the upload's own has no row for the wish."""
+    if arrival.status not in OPEN:
+        return Cancelled(execution=arrival.execution, already_over=True)
+    wish = arrival.cancellation or _wish(order)
+    if arrival.cancellation is None and not ledger.cancel_arrival(arrival, wish):
+        run, now = ledger.run_of(arrival.execution), ledger.arrival(arrival.upload)
+        if run is not None and run.execution == arrival.execution:
+            return _cancel_run(run, order)
+        if now is not None and now.execution == arrival.execution:
+            return Cancelled(execution=arrival.execution, already_over=True)
+    machine.stop(arrival.execution, wish.failure())
+    return Cancelled(execution=arrival.execution)
 
 
 def _wish(order: Order) -> Cancellation:

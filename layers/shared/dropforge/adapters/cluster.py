@@ -175,10 +175,13 @@ def wait_gone(connection: Connection, namespace: str, selector: str, seconds: in
 
     Pods get their grace period to stop (30 s by default), so a first look is nearly always too early.
     """
-    for _ in range(seconds):
+    end = time.monotonic() + seconds
+    while True:
         left = [job.metadata.name for job in list_jobs(connection, namespace, selector)]
         left += [pod["metadata"]["name"] for pod in pods(connection, namespace, selector)]
         if not left:
             return
+        if time.monotonic() > end:
+            break
         time.sleep(1)
     raise NotReady("JobsNotGone", f"{len(left)} objects are still there.", {"objects": left[:10]})

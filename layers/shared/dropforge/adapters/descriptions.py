@@ -4,9 +4,11 @@ import json
 from datetime import datetime
 
 from dropforge.adapters import machine, references, timeline, waits
+from dropforge.adapters.references import Meant
 from dropforge.domain.failures import Failure, read_cause
 from dropforge.domain.journeys import Journey, Moment, lay_out
 from dropforge.domain.runs import Arrival, Progress, Run
+from dropforge.domain.timeline import Entry
 from dropforge.errors import NotFound
 
 _FAILED = ("FAILED", "TIMED_OUT", "ABORTED")
@@ -19,14 +21,16 @@ _STATUS = {
 }
 ENTRIES = 60  # the newest lines of a timeline
 HOLDERS = 5
-LOG_BYTES = 24_000  # of a failure's log lines, as JSON: the answer must stay below the limit of a result
+TIMELINE_BYTES = 16_000  # of them, as JSON
+LOG_BYTES = 20_000  # of a failure's log lines, as JSON: the answer must stay below the limit of a result
 _ENDED = ("ExecutionFailed", "ExecutionAborted", "ExecutionTimedOut")
 
 
 def describe(reference: str) -> Journey:
     """Return where a run, an upload or an execution is. Raises NotFound (RunNotFound)."""
-    run, arrival = references.find(reference)
-    execution = _execution(reference, run, arrival)
+    meant = references.find(reference)
+    run, arrival = meant if meant is not None else (None, None)
+    execution = _execution(reference, meant)
     described = machine.describe(execution) or {}
     if not described and arrival is None and run is None:
         raise NotFound("RunNotFound", f"Nothing is known of `{reference}`.", {"reference": reference})
@@ -38,16 +42,28 @@ def describe(reference: str) -> Journey:
         execution=execution,
         execution_arn=arn,
         status=status,
-        arrival=arrival and arrival.model_copy(update={"failure": None}),
+        arrival=arrival and arrival.model_copy(update={"failure": None, "run": {}}),
         run=run and run.model_copy(update={"failure": None}),
         progress=progress,
         stages=lay_out(_moments(arn)),
         result=json.loads(str(described["output"])) if "output" in described else None,
         failure=found and found.shortened(LOG_BYTES),
-        timeline=timeline.read(run.id if run else None, arrival.upload if arrival else None)[-ENTRIES:],
+        timeline=_newest(timeline.read(run.id if run else None, arrival.upload if arrival else None)),
         trouble=waits.trouble(run.cluster) if run and run.status == "running" else None,
         holders=_holders(run, progress),
     )
+
+
+def _newest(entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
+    """Return the newest lines of a timeline that fit the answer, oldest first."""
+    kept: list[Entry] = []
+    room = TIMELINE_BYTES
+    for line in reversed(entries[-ENTRIES:]):
+        room -= len(line.model_dump_json())
+        if room < 0:
+            break
+        kept.append(line)
+    return tuple(reversed(kept))
 
 
 def _holders(run: Run | None, progress: Progress | None) -> tuple[str, ...]:
@@ -57,10 +73,13 @@ def _holders(run: Run | None, progress: Progress | None) -> tuple[str, ...]:
     return tuple(name for name in waits.holders(run.cluster, run.team) if name != run.id)[:HOLDERS]
 
 
-def _execution(reference: str, run: Run | None, arrival: Arrival | None) -> str:
-    """Return which execution a reference means: a run's newest attempt, an upload's own, or itself."""
+def _execution(reference: str, meant: Meant | None) -> str:
+    """Return which execution a reference means: a run's newest attempt or the retry on its way, an upload's own, or itself."""
+    if meant is None:
+        return reference
+    run, arrival = meant
     if run is not None and reference == run.id:
-        return run.execution
+        return meant.newest.execution
     return arrival.execution if arrival is not None else reference
 
 

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from dropforge.adapters import arrivals, bus, clock, ledger, machine, teardown, timeline
 from dropforge.domain.events import ExecutionDetail, RunCancelled, RunFailed
 from dropforge.domain.failures import Failure, failure, read_cause
-from dropforge.domain.runs import CANCELLED, OVER, Arrival, Run
+from dropforge.domain.runs import CANCELLED, OVER, Arrival, Cancellation, Run
 from dropforge.domain.uploads import Drop
 
 
@@ -56,10 +56,20 @@ def _ending(detail: ExecutionDetail) -> Ending:
 def _held(execution: str, arrival: Arrival | None, found: Failure) -> Ending:
     run = ledger.run_of(execution)
     held = run if run is not None and run.execution == execution else None
-    if held is not None and held.cancellation is not None:
-        found = held.cancellation.failure()
+    wish = held.cancellation if held is not None else _wish(execution, arrival)
+    if wish is not None:
+        found = wish.failure()
     project = held.project if held else arrival.project if arrival else ""
     return Ending(project, execution, found, held, arrival)
+
+
+def _wish(execution: str, arrival: Arrival | None) -> Cancellation | None:
+    return arrival.cancellation if arrival is not None and arrival.execution == execution else None
+
+
+def never_started(arrival: Arrival, wish: Cancellation) -> Ending:
+    """Return the end of an execution that was cancelled before it was started."""
+    return Ending(arrival.project, arrival.execution, wish.failure(), None, arrival)
 
 
 def _arrival(text: str, execution: str) -> Arrival | None:
@@ -85,11 +95,15 @@ def is_news(ending: Ending) -> bool:
         return run.status == "running" or (run.status != "succeeded" and ledger.lease(run) is not None)
     if arrival is None:
         return True
-    return arrival.execution == ending.execution and arrival.status not in (*OVER, "joined")
+    if arrival.execution == ending.execution:
+        return arrival.status not in (*OVER, "joined")
+    return not timeline.holds_end(
+        arrival.upload, ending.execution
+    )  # nobody's row says it: a repetition, a second start by hand
 
 
-def finish(ending: Ending) -> None:
-    """Record an ending, tell it and leave nothing behind.
+def finish(ending: Ending, patience: int = teardown.GONE_SECONDS) -> None:
+    """Record an ending, tell it and leave nothing behind; raises NotReady when something is still there after `patience` seconds.
 
     A failure is recorded and told first: a cluster that cannot be reached, perhaps its very reason, must not keep the news from anybody.
     A cancelled run ends only when a read has found nothing left of it. The lease goes last: while it stands, the sweep comes back.
@@ -99,13 +113,13 @@ def finish(ending: Ending) -> None:
         _record_upload(ending)
         _tell(ending)
     elif ending.cancelled:
-        teardown.clear(run)
+        teardown.clear(run, patience)
         _record_run(ending, run, "cancelled")
         _tell(ending)
         ledger.release_lease(run)
     elif _record_run(ending, run, "failed"):
         _tell(ending)
-        teardown.clear(run)
+        teardown.clear(run, patience)
         ledger.release_lease(run)
 
 

@@ -13,6 +13,7 @@ from dropforge.domain.progress import Line, Stall, find_stall, read_line, read_p
 from dropforge.domain.runs import Progress, Wait
 from dropforge.domain.waiting import GRACE_SECONDS, overdue
 
+LINE = 400  # characters of a line that a row of the ledger and an answer keep; the log itself is whole
 NEWEST = 60  # lines of a running job's log that a look reads
 
 
@@ -81,7 +82,7 @@ def _run_on(seen: Seen, wait: Wait, state: JobState) -> bool:
         _tell_started(wait, state)
     if progress.done is not None and progress.done != wait.done:
         bus.announce(_progressed(wait, progress))
-    waits.record_progress(wait.run_id, progress.model_copy(update={"tail": tuple(texts[-20:])}))
+    waits.record_progress(wait.run_id, progress.model_copy(update={"tail": tuple(text[:LINE] for text in texts[-20:])}))
     update = {"phase": "running", "reason": "", "done": progress.done, "missing_since": None}
     waits.update(wait.model_copy(update=update))
     return False

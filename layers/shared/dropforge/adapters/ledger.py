@@ -17,7 +17,7 @@ What runs wait for is in waits.py.
 from collections.abc import Iterator
 
 from dropforge.adapters import table
-from dropforge.adapters.table import ABSENT, Change, Condition
+from dropforge.adapters.table import ABSENT, Change, Check, Condition
 from dropforge.domain.checkpoints import Verified
 from dropforge.domain.datasets import Dataset
 from dropforge.domain.runs import OPEN, OVER, Arrival, Cancellation, Lease, Run
@@ -50,22 +50,35 @@ def bind_again(arrival: Arrival, before: Arrival) -> bool:
 
 
 def record_arrival(arrival: Arrival) -> bool:
-    """Write what became of an upload. Only the execution that it is bound to writes, and an end is never taken back.
+    """Write what became of an upload. Only the execution that it is bound to writes, an end is never taken back, and a wish to stop never lost.
 
     Returns False when it was not written.
     """
-    mine = "attribute_not_exists(pk) OR (execution = :execution{})"
-    values: table.Columns = {"execution": arrival.execution}
+    still = f"NOT #status IN ({_listed(OVER)})"
     if arrival.status in OVER:
-        when = Condition(mine.format(""), values)
+        mine = f"({still} OR #status = :{arrival.status})"
     else:
-        values |= {status: status for status in OVER}
-        when = Condition(mine.format(f" AND NOT #status IN ({_listed(OVER)})"), values, {"#status": "status"})
+        mine = still if arrival.cancellation is not None else f"{still} AND attribute_not_exists(cancelled_at)"
+    values: table.Columns = {"execution": arrival.execution, **{status: status for status in OVER}}
+    when = Condition(f"attribute_not_exists(pk) OR (execution = :execution AND {mine})", values, {"#status": "status"})
     return table.change(_arrival(arrival, when), _open(arrival))
+
+
+def cancel_arrival(arrival: Arrival, cancellation: Cancellation) -> bool:
+    """Write that somebody wants an upload's execution to stop. Returns False when it is a run or over already, or not the upload's own."""
+    when = Condition(
+        f"execution = :execution AND #status IN ({_listed(OPEN)})",
+        {"execution": arrival.execution, **{status: status for status in OPEN}},
+        {"#status": "status"},
+    )
+    wanted = arrival.model_copy(update={"cancellation": cancellation})
+    return table.change(_arrival(wanted, when), _open(wanted))
 
 
 def _arrival(arrival: Arrival, when: Condition) -> Change:
     columns: table.Columns = {"execution": arrival.execution, "status": arrival.status}
+    if arrival.cancellation is not None:
+        columns["cancelled_at"] = arrival.cancellation.at
     return Change(f"UPLOAD#{arrival.upload.id}", "UPLOAD", arrival, columns, when)
 
 
@@ -104,10 +117,10 @@ def record_dataset(dataset: Dataset) -> None:
     table.put(f"DATASET#{dataset.id}", "DATASET", dataset, {"digest": dataset.digest}, ABSENT)
 
 
-def record_latest(arrival: Arrival) -> None:
-    """Record an upload as the newest of its dataset that was believed, unless a later one is."""
-    when = Condition("attribute_not_exists(pk) OR #at <= :at", {"at": arrival.at}, {"#at": "at"})
-    table.put(f"LATEST#{arrival.project}", arrival.dataset, arrival, {"at": arrival.at}, when)
+def record_latest(arrival: Arrival, uploaded_at: str) -> None:
+    """Record an upload as the newest of its dataset that was believed, unless one that was uploaded later is (RFC 3339)."""
+    when = Condition("attribute_not_exists(pk) OR #at <= :at", {"at": uploaded_at}, {"#at": "at"})
+    table.put(f"LATEST#{arrival.project}", arrival.dataset, arrival, {"at": uploaded_at}, when)
 
 
 def latest(project: str, dataset: str) -> Arrival | None:
@@ -162,7 +175,12 @@ def claim_next(run: Run, lease: Lease) -> bool:
 
 def _claim(run: Run, lease: Lease, when: Condition) -> bool:
     named = Change(f"EXECUTION#{run.execution}", "EXECUTION", Name(name=run.id))
-    return table.change(_run(run, when), Change("LEASE", _attempt(run), lease), named)
+    wanted = Condition(
+        "attribute_not_exists(pk) OR execution <> :execution OR attribute_not_exists(cancelled_at)",
+        {"execution": run.execution},
+    )
+    uncancelled = Check(f"UPLOAD#{run.upload.id}", "UPLOAD", wanted)
+    return table.change(_run(run, when), Change("LEASE", _attempt(run), lease), named, uncancelled)
 
 
 def _run(run: Run, when: Condition) -> Change:

@@ -3,6 +3,7 @@
 Everything is mended through the door that the event would have used, so that a late event finds its work done.
 """
 
+import random
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -29,6 +30,7 @@ from dropforge.errors import InvalidInput
 if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import ObjectVersionTypeDef
 
+ONE_LOOK = 0  # seconds that a teardown waits for pods to be gone: the next sweep looks again
 OLDEST = timedelta(days=14)  # an upload that was not heard of for so long is left alone
 
 
@@ -77,6 +79,9 @@ def _mend_arrival(arrival: Arrival) -> int:
     if not settled(datetime.fromisoformat(arrival.at)):
         return 0
     described = machine.describe(arrival.execution)
+    if described is None and arrival.cancellation is not None:
+        endings.finish(endings.never_started(arrival, arrival.cancellation))
+        return 1
     if described is None:
         again = Again(upload=arrival.upload, execution=arrival.execution, run=arrival.run)
         invocations.send("receive_drop", StartAgain(again=again).model_dump(mode="json"))
@@ -88,40 +93,61 @@ def _mend_arrival(arrival: Arrival) -> int:
     return 1
 
 
-def lost_ends() -> int:
-    """End runs whose execution is over, finish what is half torn down, stop what has held a lease too long; return how many."""
-    return sum(each(list(ledger.leases()), _mend_lease))
+def overdue_runs() -> int:
+    """Stop runs that have held a lease too long, and those whose cancellation was cut off; return how many. It talks to no cluster."""
+    return sum(each(_settled_runs(), _stop_if_unwanted))
 
 
-def _mend_lease(lease: Lease) -> int:
-    run = ledger.run(lease.run_id)
-    if (
-        run is None
-        or run.attempt != lease.attempt
-        or not settled(datetime.fromisoformat(run.ended_at or run.started_at))
-    ):
-        return 0
+def lost_ends(cluster: str) -> int:
+    """End the runs of a cluster whose execution is over, finish what is half torn down, and return how many.
+
+    A teardown that waits for pods takes its time, so each gets one look; in any order, so that the same few do not always keep the rest waiting.
+    """
+    runs = [(run, lease) for run, lease in _settled_runs() if run.cluster == cluster]
+    random.shuffle(runs)
+    return sum(each(runs, lambda held: _mend_run(held[0])))
+
+
+def clusters_of_leases() -> set[str]:
+    """Return the clusters on which attempts hold leases."""
+    return {lease.cluster for lease in ledger.leases() if lease.cluster}
+
+
+def _settled_runs() -> list[tuple[Run, Lease]]:
+    """Return the attempts that hold a lease and of which nothing can be merely late."""
+    held = ((ledger.run(lease.run_id), lease) for lease in ledger.leases())
+    return [(run, lease) for run, lease in held if run is not None and _is_settled(run, lease)]
+
+
+def _is_settled(run: Run, lease: Lease) -> bool:
+    return run.attempt == lease.attempt and settled(datetime.fromisoformat(run.ended_at or run.started_at))
+
+
+def _mend_run(run: Run) -> int:
     if ledger.lease(run) is None:  # given back since the leases were listed
         return 0
     if run.status != "running":
         return _finish_teardown(run)
     ending = endings.read_late(run.execution, machine.describe(run.execution))
-    if ending is not None:
-        endings.finish(ending)
-        return 1
-    return _stop_if_unwanted(run, lease)
+    if ending is None:
+        return 0
+    endings.finish(ending, ONE_LOOK)
+    return 1
 
 
 def _finish_teardown(run: Run) -> int:
     """Give back the lease of a run that is over. All jobs of one that succeeded have ended; of any other, what is left goes first."""
     if run.status != "succeeded":
-        teardown.clear(run)
+        teardown.clear(run, ONE_LOOK)
     ledger.release_lease(run)
     return 1
 
 
-def _stop_if_unwanted(run: Run, lease: Lease) -> int:
+def _stop_if_unwanted(held: tuple[Run, Lease]) -> int:
     """Stop a run whose cancellation was cut off after it was written down, or that has outlived its lease."""
+    run, lease = held
+    if run.status != "running" or (machine.describe(run.execution) or {}).get("status") != "RUNNING":
+        return 0
     if run.cancellation is None:
         if clock.now() < datetime.fromisoformat(lease.expires_at):
             return 0

@@ -1,36 +1,78 @@
-"""What people mean: a run id, an upload id or an execution name, looked up in the ledger."""
+"""What people mean: a run id, an upload id or an execution name, looked up in the ledger, and in Step Functions for what is not there yet."""
 
 import re
 from typing import NamedTuple
 
-from dropforge.adapters import ledger
-from dropforge.domain.runs import Arrival, Run
+from pydantic import ValidationError
+
+from dropforge.adapters import ledger, machine
+from dropforge.domain.runs import OPEN, Arrival, Run
+from dropforge.domain.uploads import Drop
 from dropforge.errors import NotFound
 
-_UPLOAD = re.compile(r"^(?:.*-)?([0-9a-f]{16})(?:-(?:\d+|r[0-9a-f]{8}))?$")
+_UPLOAD = re.compile(
+    r"^(?:.*-)?([0-9a-f]{16})(?:-\d+)?$"
+)  # an upload's id, or the name of one of the executions that it was bound to
+_ATTEMPT = re.compile(
+    r"^(.+-[0-9a-f]{12})-\d+$"
+)  # a retry's execution, which may have ended before it claimed anything
 
 
 class Meant(NamedTuple):
-    """What a reference stands for: a run with its newest attempt, the upload it came from, or both."""
+    """What a reference stands for: a run with its newest attempt, the upload it came from, or both; never neither."""
 
     run: Run | None
     arrival: Arrival | None
 
+    @property
+    def newest(self) -> Run | Arrival:
+        """What is to be acted on: the upload while it is no run yet, and while a retry of a run that is over is on its way to be admitted."""
+        run, arrival = self.run, self.arrival
+        if run is None or (arrival is not None and _on_its_way(run, arrival)):
+            assert arrival is not None  # noqa: S101  never neither
+            return arrival
+        return run
 
-def find(reference: str) -> Meant:
-    """Return what a reference stands for; both are None when nothing is known of it."""
+
+def _on_its_way(run: Run, arrival: Arrival) -> bool:
+    return run.status in ("failed", "cancelled") and arrival.execution != run.execution and arrival.status in OPEN
+
+
+def find(reference: str) -> Meant | None:
+    """Return what a reference stands for; None when the ledger knows nothing of it."""
     run = ledger.run(reference) or ledger.run_of(reference)
     if run is not None:
         return Meant(run, ledger.arrival(run.upload))
-    match = _UPLOAD.match(reference)
-    arrival = (ledger.arrival_by_id(match[1]) if match else None) or ledger.open_arrival_of(reference)
-    return Meant(ledger.run(arrival.run_id) if arrival is not None and arrival.run_id else None, arrival)
+    upload, attempt = _UPLOAD.match(reference), _ATTEMPT.match(reference)
+    arrival = (ledger.arrival_by_id(upload[1]) if upload else None) or ledger.open_arrival_of(reference)
+    if arrival is not None:
+        return Meant(ledger.run(arrival.run_id) if arrival.run_id else None, arrival)
+    return _of_attempt(reference, ledger.run(attempt[1]) if attempt else None)
 
 
-def require(reference: str) -> Run | Arrival:
-    """Return the run that a reference stands for, or the upload while it is not a run. Raises NotFound (RunNotFound)."""
-    meant = find(reference)
-    found = meant.run or meant.arrival
-    if found is None:
+def _of_attempt(reference: str, run: Run | None) -> Meant | None:
+    arrival = ledger.arrival(run.upload) if run is not None else None
+    return Meant(run, arrival) if arrival is not None and arrival.execution == reference else None
+
+
+def require(reference: str) -> Meant:
+    """Return what a reference stands for. Raises NotFound (RunNotFound).
+
+    An execution that the ledger does not know by name (a scheduled repetition before it is admitted) stands for its upload while it runs.
+    """
+    meant = find(reference) or _running(reference)
+    if meant is None:
         raise NotFound("RunNotFound", f"Nothing is known of `{reference}`.", {"reference": reference})
-    return found
+    return meant
+
+
+def _running(execution: str) -> Meant | None:
+    described = machine.describe(execution) or {}
+    if described.get("status") != "RUNNING":
+        return None
+    try:
+        arrival = ledger.arrival(Drop.model_validate_json(str(described.get("input", ""))).upload)
+    except ValidationError:
+        return None
+    update = {"execution": execution, "status": "checking", "run_id": None, "cancellation": None}
+    return Meant(None, arrival.model_copy(update=update)) if arrival is not None else None

@@ -35,14 +35,18 @@ def _bind(upload: Upload, location: Location) -> Receipt:
         at=clock.stamp(),
     )
     arrival = ledger.bind_upload(wanted)
-    if (arrival.execution, arrival.status) != (wanted.execution, "received"):
+    if (arrival.execution, arrival.status, arrival.cancellation) != (wanted.execution, "received", None):
         return Receipt(action="known", execution=arrival.execution)
     return _start(arrival.execution, Drop(upload=upload))
 
 
 def again(wanted: StartAgain) -> Receipt:
     """Start an execution whose name has been written down already: a retry, or one whose start was lost."""
-    return _start(wanted.again.execution, Drop(upload=wanted.again.upload, run=wanted.again.run))
+    upload, execution = wanted.again.upload, wanted.again.execution
+    arrival = ledger.arrival(upload)
+    if arrival is not None and arrival.execution == execution and arrival.cancellation is not None:
+        return Receipt(action="known", execution=execution)
+    return _start(execution, Drop(upload=upload, run=wanted.again.run))
 
 
 def by_schedule(wanted: Retrain) -> Receipt:

@@ -14,7 +14,7 @@ from dropforge.domain.uploads import Upload
 from dropforge.errors import NotFound
 
 if TYPE_CHECKING:
-    from mypy_boto3_s3.type_defs import ObjectVersionTypeDef
+    from mypy_boto3_s3.type_defs import HeadObjectOutputTypeDef, ObjectVersionTypeDef
 
 BLOCK = 64 * 1024
 PAGES = 10  # of 1,000 versions: what one sweep looks at
@@ -24,12 +24,21 @@ _NO_VERSION = frozenset({"400", "InvalidArgument"})  # what S3 says of a version
 
 def describe(upload: Upload) -> File:
     """Return the uploaded object as a file. Raises NotFound (UploadGone)."""
-    try:
-        head = aws.s3().head_object(Bucket=upload.bucket, Key=upload.key, VersionId=upload.version_id)
-    except ClientError as error:
-        raise _gone(error, upload.key) from error
+    head = _head(upload)
     path = upload.key.rpartition("/")[2]
     return File(path=path, key=upload.key, version_id=upload.version_id, bytes=head["ContentLength"])
+
+
+def uploaded_at(upload: Upload) -> str:
+    """Return when S3 took an object version in (RFC 3339, UTC, whole seconds). Raises NotFound (UploadGone)."""
+    return f"{_head(upload)['LastModified']:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _head(upload: Upload) -> "HeadObjectOutputTypeDef":
+    try:
+        return aws.s3().head_object(Bucket=upload.bucket, Key=upload.key, VersionId=upload.version_id)
+    except ClientError as error:
+        raise _gone(error, upload.key) from error
 
 
 def newest_version(bucket: str, key: str) -> str | None:

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from dropforge import naming
-from dropforge.adapters import bus, cluster, connections, invocations, ledger, parameters, waits
+from dropforge.adapters import bus, cluster, connections, invocations, ledger, parameters, reconcile, waits
 from dropforge.adapters.connections import Connection
 from dropforge.adapters.each import each
 from dropforge.adapters.reconcile import settled
@@ -14,7 +14,7 @@ from dropforge.domain.waiting import selector
 
 def hand_out() -> int:
     """Have another invocation look at each cluster, so that an unreachable one stalls nobody else; return how many there are."""
-    names = waits.watched_clusters()
+    names = sorted({*waits.watched_clusters(), *reconcile.clusters_of_leases()})
     for name in names:
         invocations.send("sweep", {"cluster": name})
     return len(names)

@@ -43,7 +43,15 @@ class Change(NamedTuple):
     when: Condition | None = None
 
 
-def change(*changes: Change) -> bool:
+class Check(NamedTuple):
+    """A row of a transaction that stays as it is; `when` must hold for it."""
+
+    pk: str
+    sk: str
+    when: Condition
+
+
+def change(*changes: Change | Check) -> bool:
     """Make several changes, all or none. Returns False when one of their conditions does not hold."""
     items = [_transact_item(one) for one in changes]
     try:
@@ -56,8 +64,10 @@ def change(*changes: Change) -> bool:
     return True
 
 
-def _transact_item(one: Change) -> dict[str, object]:
+def _transact_item(one: Change | Check) -> dict[str, object]:
     target = {"TableName": settings.table(), **_conditions(one.when)}
+    if isinstance(one, Check):
+        return {"ConditionCheck": {**target, "Key": _serialise({"pk": one.pk, "sk": one.sk})}}
     if one.value is None:
         return {"Delete": {**target, "Key": _serialise({"pk": one.pk, "sk": one.sk})}}
     return {"Put": {**target, "Item": _item(one.pk, one.sk, one.value, one.columns)}}

@@ -12,8 +12,11 @@ from dropforge.domain.waiting import selector
 GONE_SECONDS = 45  # pods get 30 s to stop; the rest is for the API
 
 
-def clear(run: Run) -> None:
-    """Keep the logs of an attempt, delete what it has on its cluster and file system, and read it gone. Raises NotReady until then."""
+def clear(run: Run, patience: int = GONE_SECONDS) -> None:
+    """Keep the logs of an attempt, delete what it has on its cluster and file system, and read it gone within `patience` seconds.
+
+    Raises NotReady (JobsNotGone) until then.
+    """
     target = parameters.cluster(run.cluster)
     connection = connections.connect(target, "writer")
     namespace, mine = naming.namespace(run.team), selector(run.id, run.attempt)
@@ -21,7 +24,7 @@ def clear(run: Run) -> None:
     _cancel_tasks(target.file_system, waiting)
     _keep_logs(connection, namespace, run, mine)
     cluster.delete_jobs(connection, namespace, mine)
-    cluster.wait_gone(connection, namespace, mine, GONE_SECONDS)
+    cluster.wait_gone(connection, namespace, mine, patience)
     for wait in waiting:
         waits.end(wait)
     if run.status != "succeeded":

@@ -5,7 +5,7 @@ Both are done again when a call is repeated: the row is the same, and a second a
 
 from dropforge.adapters import bus, clock, ledger, settings
 from dropforge.domain import timeline
-from dropforge.domain.events import Announcement
+from dropforge.domain.events import Announcement, RunCancelled, RunFailed
 from dropforge.domain.uploads import Upload
 
 
@@ -23,6 +23,13 @@ def _tell(subject: str, announcement: Announcement, actor: str, reason: str) -> 
     line = timeline.entry(announcement, clock.stamp(), actor or settings.function_name(), reason)
     ledger.add_entry(subject, line)
     bus.announce(announcement)
+
+
+def holds_end(upload: Upload, execution: str) -> bool:
+    """Whether an upload's timeline says how an execution ended without a run."""
+    ends = (RunFailed.__name__, RunCancelled.__name__)
+    lines = ledger.entries(timeline.of_upload(upload))
+    return any(line.what in ends and line.details.get("execution") == execution for line in lines)
 
 
 def read(run_id: str | None, upload: Upload | None) -> tuple[timeline.Entry, ...]:

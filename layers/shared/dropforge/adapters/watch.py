@@ -33,8 +33,9 @@ def look(name: str) -> Watched:
     owner = uuid.uuid4().hex
     if not waits.begin_watch(name, owner, int(clock.now().timestamp()), round(settings.watch_seconds() * BEYOND)):
         return Watched()
-    before = waits.trouble(name)
+    before: Trouble | None = None
     try:
+        before = waits.trouble(name)
         waiting = waits.of_cluster(name)
         tasks = [wait for wait in waiting if wait.kind == "file-system-task" and wait.reference]
         jobs = [wait for wait in waiting if wait.kind == "job"]

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from dropforge.domain.catalogue import Whose
 from dropforge.domain.journeys import Journey
 from dropforge.domain.queue_reasons import meaning
-from dropforge.domain.runs import Progress, Run
+from dropforge.domain.runs import Cancellation, Progress, Run
 from dropforge.domain.values import Value
 
 NEWS_AFTER = timedelta(
@@ -108,8 +108,9 @@ def _succeeded(journey: Journey) -> Explanation:
 
 def _going_on(journey: Journey, now: datetime) -> Explanation:
     run = journey.run if journey.run and journey.run.execution == journey.execution else None
-    if run is not None and run.cancellation is not None:
-        return _being_cancelled(journey, run)
+    wish = run.cancellation if run is not None else _wish(journey)
+    if wish is not None:
+        return _being_cancelled(journey, wish)
     if journey.status in ("FAILED", "TIMED_OUT", "ABORTED"):
         return _unrecorded(journey)
     if journey.trouble is not None and run is not None:
@@ -119,9 +120,12 @@ def _going_on(journey: Journey, now: datetime) -> Explanation:
     return _in_stage(journey)
 
 
-def _being_cancelled(journey: Journey, run: Run) -> Explanation:
-    wish = run.cancellation
-    assert wish is not None  # noqa: S101  for the type checker
+def _wish(journey: Journey) -> Cancellation | None:
+    arrival = journey.arrival
+    return arrival.cancellation if arrival is not None and arrival.execution == journey.execution else None
+
+
+def _being_cancelled(journey: Journey, wish: Cancellation) -> Explanation:
     return Explanation(
         state="cancelling",
         where=f"{_name(journey)} is being cancelled",

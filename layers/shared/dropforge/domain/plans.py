@@ -21,6 +21,7 @@ from dropforge.domain.values import Sha256, Slug, Value, digest
 from dropforge.errors import InvalidInput
 
 QUEUE_CEILING_HOURS = 24 * 7  # how long a job may wait for quota before the run gives up
+COPIES_HOURS = 2 * 24  # the longest that StageDataset and PromoteCheckpoint wait for the file system, together
 PREFETCH = Step(
     name="prefetch",
     arguments=("prefetch", "--listing", "{listing}", "--sha256", "{listing_sha256}", "--mount", "{mount}"),
@@ -129,6 +130,11 @@ def plan(dataset: Dataset, request: RunRequest, recipe: Recipe, project: Project
         steps=tuple(_planned(step, recipe, _node(step, cluster, instance_type)) for step in steps),
         sources=dataset.sources,
     )
+
+
+def longest_hours(plan: Plan) -> float:
+    """Return for how long a run of this plan may hold what it pays for: every wait for quota and every deadline to its end, and the copies."""
+    return COPIES_HOURS + sum(step.timeout_seconds for step in plan.steps) / 3600
 
 
 def _check_rows(dataset: Dataset, recipe: Recipe, parameters: dict[str, Scalar], shape: tuple[int, int]) -> None:

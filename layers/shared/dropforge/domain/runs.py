@@ -81,6 +81,7 @@ class Lease(Value):
     purpose: str
     expires_at: str
     price_usd: float
+    cluster: str = ""
 
 
 class Wait(Value):
@@ -157,7 +158,10 @@ OVER: tuple[ArrivalStatus, ...] = ("rejected", "failed", "cancelled", "succeeded
 
 
 class Arrival(Value):
-    """What became of an upload. No event binds it a second time; `retry` alone binds it to the next execution (`number` counts them)."""
+    """What became of an upload. No event binds it a second time; `retry` alone binds it to the next execution (`number` counts them).
+
+    `cancellation` is somebody's wish that this execution stops, written before anything is stopped.
+    """
 
     upload: Upload
     project: str
@@ -169,3 +173,4 @@ class Arrival(Value):
     run: RunBlock = Field(default_factory=dict)
     run_id: str | None = None
     failure: Failure | None = None
+    cancellation: Cancellation | None = None
