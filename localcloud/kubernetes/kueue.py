@@ -120,7 +120,6 @@ class Kueue:
             return
         self.api.change(place_of(JOBS, job), lambda j: workloads.restored(j, workload), Options(_MANAGER))
         self._write(workload, workloads.requeued(workload))
-        self._tell(workload, "Pending", message, _ADMISSION)
 
     def _start(self, job: Object, workload: Object) -> None:
         node_labels: dict[str, str] = {}
@@ -170,9 +169,16 @@ class Kueue:
             self._preempt(victim, workload, name, jobs)
         text = f"couldn't assign flavors to pod set main: {', '.join(found.obstacles)}"
         text += f". Pending the preemption of {len(gone)} workload(s)" if gone else ""
-        self._write(workload, workloads.pending(workload, "Pending", text))
+        self._hold(workload, text)
         if queue["spec"]["queueingStrategy"] == "StrictFIFO":
             blocked.add(name)
+
+    def _hold(self, workload: Object, text: str) -> None:
+        """Say why a Workload waits; told as an event only once, since every event makes the controllers look again."""
+        news = dig(condition(workload, "QuotaReserved"), "message") != text
+        self._write(workload, workloads.pending(workload, "Pending", text))
+        if news:
+            self._tell(workload, "Pending", text, _ADMISSION, "Warning")
 
     def _tell_admitted(self, workload: Object, queue: str) -> None:
         reserved = f"Quota reserved in ClusterQueue {queue}, wait time since queued was 0s"
@@ -193,8 +199,10 @@ class Kueue:
     def _write(self, workload: Object, status: Object) -> Object:
         return self.api.write_status(WORKLOADS, workload, status, _MANAGER)
 
-    def _tell(self, about: Object, reason: str, message: str, component: str = _COMPONENT) -> None:
-        events.record(self.api, about, reason, message, component)
+    def _tell(
+        self, about: Object, reason: str, message: str, component: str = _COMPONENT, kind: str = "Normal"
+    ) -> None:
+        events.record(self.api, about, reason, message, component, kind)
 
 
 def _ending(job: Object) -> Object | None:

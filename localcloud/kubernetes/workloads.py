@@ -15,6 +15,7 @@ from localcloud.kubernetes.objects import (
     labels_of,
     name_of,
     owner_reference,
+    seconds_since,
     set_condition,
     uid_of,
 )
@@ -25,6 +26,7 @@ PRIORITY_LABEL = "kueue.x-k8s.io/priority-class"
 PODSET_LABEL = "kueue.x-k8s.io/podset"
 WORKLOAD_ANNOTATION = "kueue.x-k8s.io/workload"
 _OWN_LABELS = ("batch.kubernetes.io/controller-uid", "batch.kubernetes.io/job-name", "controller-uid", "job-name")
+_SPENT = "accumulatedPastExecutionTimeSeconds"
 _NO_RESERVATION = "The workload has no reservation"
 
 
@@ -150,6 +152,9 @@ def requeued(workload: Object) -> Object:
     """Give the status of an evicted Workload once its pods are gone: the quota is free again."""
     status = _status(workload)
     status.pop("admission")
+    ran = condition(workload, "Admitted")
+    if ran is not None and ran["status"] == "True":
+        status[_SPENT] = status.get(_SPENT, 0) + int(seconds_since(ran["lastTransitionTime"]))
     why = condition(workload, "Evicted") or {}
     again = "True" if workload["spec"].get("active", True) else "False"
     _set(workload, status, "QuotaReserved", "False", "Pending", why["message"])
