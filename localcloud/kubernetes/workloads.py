@@ -5,7 +5,7 @@ Every function here gives a new status and writes nothing; the controller decide
 
 import copy
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from localcloud.kubernetes.job_rules import QUEUE_LABEL
 from localcloud.kubernetes.objects import (
@@ -98,11 +98,12 @@ def pending(workload: Object, reason: str, message: str) -> Object:
     return status
 
 
-def admitted(workload: Object, queue: str, flavors: Mapping[str, str]) -> Object:
-    """Give the status of a Workload that got quota; `flavors` by resource."""
+def admitted(workload: Object, queue: str, flavors: Sequence[Mapping[str, str]]) -> Object:
+    """Give the status of a Workload that got quota; `flavors` by resource, for every pod set."""
     status = _status(workload)
     status.pop("resourceRequests", None)
-    assignments = [_assignment(pod_set, flavors) for pod_set in workload["spec"]["podSets"]]
+    pairs = zip(workload["spec"]["podSets"], flavors, strict=True)
+    assignments = [_assignment(pod_set, chosen) for pod_set, chosen in pairs]
     status["admission"] = {"clusterQueue": queue, "podSetAssignments": assignments}
     _set(workload, status, "QuotaReserved", "True", "QuotaReserved", f"Quota reserved in ClusterQueue {queue}")
     for kind in ("Evicted", "Preempted"):
@@ -118,8 +119,8 @@ def _assignment(pod_set: Object, flavors: Mapping[str, str]) -> Object:
     return {
         "name": pod_set["name"],
         "count": pod_set["count"],
-        "flavors": {name: flavors[name] for name in sorted(needs)},
-        "resourceUsage": _written(needs),
+        "flavors": {name: flavors[name] for name in sorted(flavors)},
+        "resourceUsage": _written({name: needs[name] for name in flavors}),
     }
 
 

@@ -16,6 +16,7 @@ import pytest
 from localcloud.kubernetes import Image, LocalCluster
 from tests.cluster.probe import Probe
 from tests.localcloud.kubernetes.anybody import anybody
+from tests.localcloud.kubernetes.kueue_world import World
 
 DIGEST = "sha256:" + "a" * 64
 IMAGE = f"registry.local/tool@{DIGEST}"
@@ -132,3 +133,8 @@ def team(cluster: LocalCluster) -> Team:
     made = Team(cluster, name)
     made.core.create_namespace({"metadata": {"name": name}})
     return made
+
+
+@pytest.fixture
+def world(team: Team) -> World:
+    return World(team)
