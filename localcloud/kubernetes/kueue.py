@@ -76,7 +76,7 @@ class Kueue:
         elif dig(workload, "status", "admission"):
             self._follow_admitted(job, workload, queues)
         else:
-            self._follow_waiting(job, workload)
+            self._follow_waiting(job, workload, queues)
 
     def _create(self, job: Object) -> None:
         wanted = workloads.new_workload(job, self._priorities())
@@ -127,7 +127,7 @@ class Kueue:
         self.api.change(place_of(JOBS, job), lambda j: workloads.started(j, workload, node_labels), Options(_MANAGER))
         self._tell(job, "Started", f"Admitted by clusterQueue {admission_queue(workload)}")
 
-    def _follow_waiting(self, job: Object, workload: Object) -> None:
+    def _follow_waiting(self, job: Object, workload: Object, queues: Queues) -> None:
         if not job["spec"]["suspend"]:
             self.api.change(place_of(JOBS, job), _suspended, Options(_MANAGER))
             self._tell(job, "Stopped", "Not admitted by cluster queue")
@@ -136,11 +136,9 @@ class Kueue:
         if any(workload["spec"].get(key) != value for key, value in wanted.items()):
             place = place_of(WORKLOADS, workload)
             self.api.change(place, lambda w: {**w, "spec": {**w["spec"], **wanted}}, Options(_MANAGER))
-        requeued = condition(workload, "Requeued") or {}
-        if workload["spec"].get("active", True) and (requeued.get("status"), requeued.get("reason")) == (
-            "False", "Deactivated",
-        ):  # fmt: skip
-            self._write(workload, workloads.reactivated(workload))
+        reason = workloads.kept_out_by(workload)
+        if reason and not queues.keeps_out(workload, reason):
+            self._write(workload, workloads.back_again(workload, reason))
 
     def _write(self, workload: Object, status: Object) -> Object:
         return self.api.write_status(WORKLOADS, workload, status, _MANAGER)

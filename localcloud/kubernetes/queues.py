@@ -137,6 +137,13 @@ class Queues:
             return "ClusterQueue"
         return "LocalQueue" if dig(local, "spec", "stopPolicy") == "HoldAndDrain" else ""
 
+    def keeps_out(self, workload: Object, reason: str) -> bool:
+        """Tell whether what has evicted a Workload still stands in its way."""
+        if reason == "Deactivated":
+            return not workload["spec"].get("active", True)
+        stopped = self.queue_of(workload) if reason == "ClusterQueueStopped" else self.local_of(workload)
+        return dig(stopped, "spec", "stopPolicy") not in (None, "None")
+
 
 _NOWHERE: Object = {"metadata": {"name": ""}}
 

@@ -157,17 +157,31 @@ def requeued(workload: Object) -> Object:
     if ran is not None and ran["status"] == "True":
         status[_SPENT] = status.get(_SPENT, 0) + int(seconds_since(ran["lastTransitionTime"]))
     why = condition(workload, "Evicted") or {}
-    again = "True" if workload["spec"].get("active", True) else "False"
+    again = "True" if why["reason"] == "Preempted" else "False"
     _set(workload, status, "QuotaReserved", "False", "Pending", why["message"])
     _set(workload, status, "Admitted", "False", "NoReservation", _NO_RESERVATION)
     _set(workload, status, "Requeued", again, why["reason"], why["message"])
     return status
 
 
-def reactivated(workload: Object) -> Object:
-    """Give the status of a Workload somebody switched on again."""
+_OBSTACLES_GONE = {  # by the reason for which a Workload was evicted and does not wait again
+    "Deactivated": ("Reactivated", "The workload was reactivated"),
+    "ClusterQueueStopped": ("ClusterQueueRestarted", "The ClusterQueue was restarted after being stopped"),
+    "LocalQueueStopped": ("LocalQueueRestarted", "The LocalQueue was restarted after being stopped"),
+}
+
+
+def kept_out_by(workload: Object) -> str:
+    """Give the reason for which an evicted Workload does not wait again, or an empty string."""
+    found = condition(workload, "Requeued") or {}
+    reason = str(found.get("reason", ""))
+    return reason if found.get("status") == "False" and reason in _OBSTACLES_GONE else ""
+
+
+def back_again(workload: Object, reason: str) -> Object:
+    """Give the status of a Workload that waits again; `reason` is what has kept it out."""
     status = _status(workload)
-    _set(workload, status, "Requeued", "True", "Reactivated", "The workload was reactivated")
+    _set(workload, status, "Requeued", "True", *_OBSTACLES_GONE[reason])
     return status
 
 
