@@ -136,5 +136,6 @@ def team(cluster: LocalCluster) -> Team:
 
 
 @pytest.fixture
-def world(team: Team) -> World:
-    return World(team)
+def world(team: Team) -> Iterator[World]:
+    yield (made := World(team))
+    made.end_all()
