@@ -108,7 +108,7 @@ def test_a_queue_that_borrows_itself_preempts_lower_priorities_up_to_the_thresho
         assert ranks.conditions("borrower")["Preempted"][2].endswith(f"{RECLAIM} while borrowing")
     else:
         ranks.waits("wide", "4 more needed")
-        assert ranks.holds("borrower")
+        assert "Evicted" not in ranks.conditions("borrower")
 
 
 def test_a_department_takes_back_what_another_department_borrows(ranks):
@@ -131,8 +131,26 @@ def test_no_more_go_than_must_and_the_lowest_priority_goes_first(ranks):
     ranks.submit("high", "q", 1, "high")
     ranks.is_admitted("high")
     ranks.is_preempted("low", "InClusterQueue")
-    assert ranks.holds("middle")
-    assert ranks.holds("other")
+    assert all("Evicted" not in ranks.conditions(name) for name in ("middle", "other"))
+
+
+def test_who_would_have_gone_first_stays_if_the_next_one_is_enough(ranks):
+    ranks.queue("q", f="3", spec=preemption(withinClusterQueue="LowerPriority"))
+    ranks.run("small", "q", 1, "low")
+    ranks.run("large", "q", 2, "middle")
+    ranks.run("high", "q", 2, "high")
+    ranks.is_preempted("large", "InClusterQueue")
+    assert "Evicted" not in ranks.conditions("small")
+
+
+def test_nobody_goes_of_a_queue_that_uses_no_more_than_its_own_even_for_one_that_borrows(ranks):
+    ranks.queue("theirs", "c", f="2")
+    ranks.queue("mine", "c", f="2", spec=preemption(**borrowing()))
+    for name in ("one", "two", "three"):
+        ranks.run(name, "theirs", 1, "low")
+    ranks.submit("wide", "mine", 3, "high")
+    ranks.waits("wide", "2 more needed")
+    assert all("Evicted" not in ranks.conditions(name) for name in ("one", "two", "three"))
 
 
 def test_what_others_free_for_a_workload_nobody_else_gets(ranks):
