@@ -36,23 +36,28 @@ class Admission:
 
     def _try(self, workload: Object, queue: Object) -> None:
         case = self.queues.case(queue, workload)
-        found = quota.assign(case, self.queues.flavors)
+        found = self.queues.assign(case)
         if found.mode is not quota.Mode.FIT:
             self._want(replace(case, needs=found.usage, lacking=found.lacking), found)
         elif self.queues.fits_beside_promises(case.node, found.usage):
-            self._admit(workload, name_of(queue), found)
-            return
+            if self._admit(workload, name_of(queue), found):
+                return
         else:
             self._hold(workload, _TOO_LATE)
         if queue["spec"]["queueingStrategy"] == "StrictFIFO":
             self._blocked.add(name_of(queue))
 
-    def _admit(self, workload: Object, queue: str, found: quota.Assignment) -> None:
-        status = workloads.admitted(workload, queue, found.flavors)
+    def _admit(self, workload: Object, queue: str, found: quota.Assignment) -> bool:
+        places = self.queues.grounds.place(workload, found.flavors)
+        if isinstance(places, str):
+            self._hold(workload, places)
+            return False
+        status = workloads.admitted(workload, queue, found.flavors, places)
         self.queues.reserve(self._write(workload, status))
         reserved = f"Quota reserved in ClusterQueue {queue}, wait time since queued was 0s"
         self._tell(workload, "QuotaReserved", reserved)
         self._tell(workload, "Admitted", f"Admitted by ClusterQueue {queue}, wait time since reservation was 0s")
+        return True
 
     def _want(self, case: Case, found: quota.Assignment) -> None:
         """Have others evicted where that helps, and say what is lacking."""

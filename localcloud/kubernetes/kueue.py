@@ -27,6 +27,7 @@ from localcloud.kubernetes.objects import (
 from localcloud.kubernetes.queue_status import QueueStatus
 from localcloud.kubernetes.queues import Queues
 from localcloud.kubernetes.resources import FLAVORS, JOBS, WORKLOAD_PRIORITIES, WORKLOADS
+from localcloud.kubernetes.ungating import Ungating
 from localcloud.kubernetes.workloads import admission_queue
 
 _MANAGER = "kueue"
@@ -51,6 +52,7 @@ class Kueue:
                 self._follow(job, owned.get(uid), queues)
         Admission(self.api, Queues(self.api), jobs).run()
         QueueStatus(self.api, Queues(self.api)).write()
+        Ungating(self.api).run()
         return None
 
     def _drop_deleted(self) -> None:

@@ -8,8 +8,9 @@ from typing import Any
 
 from localcloud.kubernetes.errors import Cause
 from localcloud.kubernetes.objects import Object, dig
-from localcloud.kubernetes.quantities import parse
+from localcloud.kubernetes.quantities import parse, requests
 from localcloud.kubernetes.schema import strict_error
+from localcloud.kubernetes.topology import HOSTNAME
 
 IN_USE = "kueue.x-k8s.io/resource-in-use"
 _ANY = None
@@ -17,6 +18,7 @@ _QUOTA = {"name": _ANY, "nominalQuota": _ANY, "borrowingLimit": _ANY, "lendingLi
 _FLAVOR_QUOTAS = {"name": _ANY, "resources": [_QUOTA]}
 _GROUPS = [{"coveredResources": _ANY, "flavors": [_FLAVOR_QUOTAS]}]
 _SHARE = {"weight": _ANY}
+_WISH = dict.fromkeys(("required", "preferred", "unconstrained", "podIndexLabel"), _ANY)
 _SPECS: dict[str, Any] = {
     "ClusterQueue": {
         "cohortName": _ANY,
@@ -33,17 +35,20 @@ _SPECS: dict[str, Any] = {
         "fairSharing": _SHARE,
     },
     "LocalQueue": {"clusterQueue": _ANY, "stopPolicy": _ANY, "fairSharing": _SHARE},
-    "ResourceFlavor": {"nodeLabels": _ANY},
+    "ResourceFlavor": {"nodeLabels": _ANY, "topologyName": _ANY},
     "Workload": {
         "active": _ANY, "queueName": _ANY, "priority": _ANY, "priorityClassRef": _ANY,
-        "podSets": [{"name": _ANY, "count": _ANY, "template": _ANY}],
+        "podSets": [{"name": _ANY, "count": _ANY, "template": _ANY, "topologyRequest": _WISH}],
     },
     "Cohort": {"parentName": _ANY, "resourceGroups": _GROUPS, "fairSharing": _SHARE},
+    "Topology": {"levels": [{"nodeLabel": _ANY}]},
     "WorkloadPriorityClass": {},
 }  # fmt: skip
 _UNSUPPORTED = {
-    "admissionChecksStrategy", "admissionScope", "preference", "topologyName", "maximumExecutionTimeSeconds",
-    "concurrentAdmissionPolicy", "nodeTaints", "tolerations", "minCount", "topologyRequest", "preemptionGates",
+    "admissionChecksStrategy", "admissionScope", "preference", "maximumExecutionTimeSeconds",
+    "concurrentAdmissionPolicy", "nodeTaints", "tolerations", "minCount", "preemptionGates",
+    "podSetGroupName", "podSetSliceRequiredTopology", "podSetSliceSize", "podsetSliceRequiredTopologyConstraints",
+    "subGroupCount", "subGroupIndexLabel",
 }  # fmt: skip
 _STOP = ("None", "Hold", "HoldAndDrain")
 _SEARCH = ("MayStopSearch", "TryNextFlavor")
@@ -158,6 +163,32 @@ def _admit_workload(workload: Object, _: Object | None) -> Iterator[Cause]:
         pod_set.setdefault("count", 1)
         if not dig(pod_set, "template", "spec", "containers"):
             yield Cause(f"spec.podSets[{n}].template.spec.containers", "Required value", "FieldValueRequired")
+        try:
+            requests(dig(pod_set, "template", "spec") or {})
+        except ValueError as error:
+            yield Cause(f"spec.podSets[{n}].template.spec.containers", f"Invalid value: {error}")
+
+
+def _admit_flavor(flavor: Object, old: Object | None) -> Iterator[Cause]:
+    spec, before = flavor.get("spec") or {}, (old or {}).get("spec") or {}
+    if spec.get("topologyName") and not spec.get("nodeLabels"):
+        yield Cause("spec", "Invalid value: at least one nodeLabel is required when topology is set")
+    for key in ("topologyName", "nodeLabels"):
+        if before.get("topologyName") and spec.get(key) != before.get(key):
+            yield Cause("spec", f"Invalid value: {key} is immutable when topologyName is set")
+
+
+def _admit_topology(topology: Object, old: Object | None) -> Iterator[Cause]:
+    levels = [dig(level, "nodeLabel") for level in dig(topology, "spec", "levels") or []]
+    if not levels or not all(levels):
+        yield Cause("spec.levels", "Required value", "FieldValueRequired")
+    if len(set(levels)) < len(levels):
+        yield Cause("spec.levels", "Invalid value: must be unique")
+    if HOSTNAME in levels[:-1]:
+        message = "the kubernetes.io/hostname label can only be used at the lowest level of topology"
+        yield Cause("spec.levels", f"Invalid value: {message}")
+    if old is not None and dig(old, "spec", "levels") != dig(topology, "spec", "levels"):
+        yield Cause("spec.levels", "Invalid value: field is immutable")
 
 
 def _share_causes(spec: Object) -> Iterator[Cause]:
@@ -207,4 +238,6 @@ _RULES: dict[str, Callable[[Object, Object | None], Iterator[Cause]]] = {
     "LocalQueue": _admit_local_queue,
     "Cohort": _admit_cohort,
     "Workload": _admit_workload,
+    "ResourceFlavor": _admit_flavor,
+    "Topology": _admit_topology,
 }

@@ -65,6 +65,9 @@ class QueueStatus:
             return "Stopped", "Can't admit new workloads: is stopped."
         if missing := self.queues.missing_flavors(queue):
             return "FlavorNotFound", f"Can't admit new workloads: references missing ResourceFlavor(s): {missing}."
+        for topology, flavor in self.queues.missing_topologies(queue):
+            message = f'Can\'t admit new workloads: there is no Topology "{topology}" for TAS flavor "{flavor}".'
+            return "TopologyNotFound", message
         return "Ready", "Can admit new workloads"
 
     def _local_status(self, local: Object) -> Object:

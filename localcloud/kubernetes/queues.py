@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from localcloud.kubernetes import cohorts, quota
 from localcloud.kubernetes.api import Api
 from localcloud.kubernetes.cohorts import Node, Usage
+from localcloud.kubernetes.grounds import Grounds
 from localcloud.kubernetes.objects import Object, dig, is_deleted, is_true, name_of, namespace_of, uid_of
 from localcloud.kubernetes.preemption import Case, Target, priority_of
 from localcloud.kubernetes.resources import CLUSTER_QUEUES, COHORTS, FLAVORS, LOCAL_QUEUES, NAMESPACES, WORKLOADS
@@ -24,6 +25,7 @@ class Queues:
         self.cluster = {name_of(q): q for q in api.store.all_of(CLUSTER_QUEUES)}
         self.local = {(namespace_of(q), name_of(q)): q for q in api.store.all_of(LOCAL_QUEUES)}
         self.flavors = {name_of(f): f for f in api.store.all_of(FLAVORS)}
+        self.grounds = Grounds(api, self.flavors)
         self._nodes = cohorts.plant(self.cluster.values(), list(api.store.all_of(COHORTS)))
         self._holding: dict[str, list[Object]] = {}
         self._promised: list[tuple[Node, Usage]] = []
@@ -38,6 +40,7 @@ class Queues:
         """Count a Workload among those that hold quota."""
         name = admission_queue(workload)
         self._holding.setdefault(name, []).append(workload)
+        self.grounds.settle(workload)
         if name in self._nodes:
             self._nodes[name].take_all(cohorts.usage_of([workload]))
 
@@ -66,7 +69,11 @@ class Queues:
         queue = self.queue_of(workload)
         if queue is None or not queue["spec"].get("cohortName"):
             return 0
-        return quota.assign(self.case(queue, workload), self.flavors).height
+        return self.assign(self.case(queue, workload)).height
+
+    def assign(self, case: Case) -> quota.Assignment:
+        """Find flavors for a Workload."""
+        return quota.assign(case, quota.Flavors(self.flavors, self.grounds.levels))
 
     def case(self, queue: Object, workload: Object) -> Case:
         """Give a Workload with its queue, its place in the tree, and who holds quota."""
@@ -115,7 +122,12 @@ class Queues:
         name = name_of(queue)
         if queue["spec"]["stopPolicy"] != "None":
             return "Inadmissible", f"ClusterQueue {name} is stopped"
-        if self.missing_flavors(queue) or is_deleted(queue) or self._nodes[name].in_circle:
+        if (
+            self.missing_flavors(queue)
+            or self.missing_topologies(queue)
+            or is_deleted(queue)
+            or self._nodes[name].in_circle
+        ):
             return "Inadmissible", f"ClusterQueue {name} is inactive"
         return None
 
@@ -128,6 +140,11 @@ class Queues:
     def missing_flavors(self, queue: Object) -> list[str]:
         """Give the flavors that a queue names and nobody has made."""
         return [entry["name"] for entry in flavor_quotas(queue) if entry["name"] not in self.flavors]
+
+    def missing_topologies(self, queue: Object) -> list[tuple[str, str]]:
+        """Give the topologies that a queue's flavors name and nobody has made, each with its flavor."""
+        named = [(self.grounds.topology_of(entry["name"]), entry["name"]) for entry in flavor_quotas(queue)]
+        return [(topology, flavor) for topology, flavor in named if topology and flavor not in self.grounds.levels]
 
     def drained(self, workload: Object) -> str:
         """Give the kind of queue that drains an admitted Workload, or an empty string."""

@@ -4,7 +4,7 @@ Pure: it sees the tree of cohorts and writes nothing. Flavors are tried in the q
 than to borrow or to preempt.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from fractions import Fraction
@@ -16,7 +16,13 @@ from localcloud.kubernetes.preemption import Case
 from localcloud.kubernetes.quantities import Amounts, write
 from localcloud.kubernetes.workloads import pod_set_needs
 
-_TOPOLOGY = tuple(f"kueue.x-k8s.io/podset-{kind}-topology" for kind in ("required", "preferred", "unconstrained"))
+
+@dataclass(frozen=True)
+class Flavors:
+    """The flavors there are, and the levels of the topology of each that has one."""
+
+    objects: Mapping[str, Object]
+    levels: Mapping[str, Sequence[str]]
 
 
 class Mode(IntEnum):
@@ -79,7 +85,7 @@ class Assignment:
         )
 
 
-def assign(case: Case, flavors: Mapping[str, Object]) -> Assignment:
+def assign(case: Case, flavors: Flavors) -> Assignment:
     """Find flavors for everything a Workload asks for; `needs` and `lacking` of the case are not read."""
     found = Assignment()
     for pod_set in case.workload["spec"]["podSets"]:
@@ -100,7 +106,7 @@ def _needs(pod_set: Object) -> Amounts:
     return {name: amount for name, amount in sorted(pod_set_needs(pod_set).items()) if amount}
 
 
-def _assign_pod_set(case: Case, pod_set: Object, flavors: Mapping[str, Object], before: Usage) -> Choice:
+def _assign_pod_set(case: Case, pod_set: Object, flavors: Flavors, before: Usage) -> Choice:
     """Choose flavors for one pod set; `before` is what those before it get."""
     chosen, needs = Choice(), _needs(pod_set)
     groups = case.queue["spec"].get("resourceGroups") or []
@@ -111,7 +117,7 @@ def _assign_pod_set(case: Case, pod_set: Object, flavors: Mapping[str, Object], 
         if group is None:
             return Choice({}, [f"resource {resource} unavailable in ClusterQueue"])
         wanted = {name: amount for name, amount in needs.items() if name in group["coveredResources"]}
-        found = _Search(case, flavors, pod_set["template"], wanted, before).run([f["name"] for f in group["flavors"]])
+        found = _Search(case, flavors, pod_set, wanted, before).run([f["name"] for f in group["flavors"]])
         if not found.ways:
             return found
         chosen = Choice(chosen.ways | found.ways, chosen.obstacles + found.obstacles)
@@ -123,8 +129,8 @@ class _Search:
     """The search for one flavor that has all the wanted resources of a group."""
 
     case: Case
-    flavors: Mapping[str, Object]
-    template: Object
+    flavors: Flavors
+    pod_set: Object
     wanted: Amounts
     before: Usage
 
@@ -143,7 +149,7 @@ class _Search:
         return Choice(best.ways, [] if fits else obstacles)
 
     def _try(self, name: str) -> Choice:
-        if mismatch := _mismatch(name, self.flavors, self.template):
+        if mismatch := self._mismatch(name):
             return Choice({}, [mismatch])
         choice = Choice()
         for resource, need in self.wanted.items():
@@ -153,6 +159,30 @@ class _Search:
                 return Choice({}, choice.obstacles)
             choice.ways[resource] = name, way
         return choice
+
+    def _mismatch(self, name: str) -> str:
+        flavor = self.flavors.objects.get(name)
+        if flavor is None:
+            return f"flavor {name} not found"
+        node_labels = node_labels_of(flavor)
+        selector = self.pod_set["template"]["spec"].get("nodeSelector") or {}
+        if any(node_labels[key] != value for key, value in selector.items() if key in node_labels):
+            return f"flavor {name} doesn't match node affinity"
+        return self._topology_mismatch(name)
+
+    def _topology_mismatch(self, name: str) -> str:
+        request, levels = self.pod_set.get("topologyRequest"), self.flavors.levels.get(name)
+        if not request:
+            wants_none = levels is not None and not self._is_topology_implied()
+            return f'Flavor "{name}" supports only TopologyAwareScheduling' if wants_none else ""
+        if levels is None:
+            return f'Flavor "{name}" does not support TopologyAwareScheduling'
+        level = request.get("required") or request.get("preferred")
+        return f'Flavor "{name}" does not contain the requested level' if level and level not in levels else ""
+
+    def _is_topology_implied(self) -> bool:
+        groups = self.case.queue["spec"]["resourceGroups"]
+        return all(flavor["name"] in self.flavors.levels for group in groups for flavor in group["flavors"])
 
     def _way(self, key: Key, need: Fraction) -> tuple[Way, str]:
         flavor, resource = key
@@ -202,18 +232,6 @@ def height_of(node: Node, key: Key, amount: Fraction) -> tuple[int, bool]:
             break
         left -= found.left(key)
     return found.height(), found.parent is not None
-
-
-def _mismatch(name: str, flavors: Mapping[str, Object], template: Object) -> str:
-    if name not in flavors:
-        return f"flavor {name} not found"
-    if any(word in _TOPOLOGY for word in (template.get("metadata") or {}).get("annotations") or {}):
-        return f'Flavor "{name}" does not support TopologyAwareScheduling'
-    node_labels = node_labels_of(flavors[name])
-    selector = template["spec"].get("nodeSelector") or {}
-    if any(node_labels[key] != value for key, value in selector.items() if key in node_labels):
-        return f"flavor {name} doesn't match node affinity"
-    return ""
 
 
 def node_labels_of(flavor: Object) -> dict[str, str]:

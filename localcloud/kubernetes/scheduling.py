@@ -20,6 +20,7 @@ from localcloud.kubernetes.quantities import Amounts, add, read, requests
 from localcloud.kubernetes.resources import CLAIMS, NODES, PODS
 
 _COMPONENT = "default-scheduler"
+_GATED = "Scheduling is blocked due to non-empty scheduling gates"
 
 
 @dataclass
@@ -42,6 +43,8 @@ class Scheduler:
         return None
 
     def _obstacle(self, pod: Object) -> str:
+        if pod["spec"].get("schedulingGates"):
+            return _GATED
         if missing := self._claim_obstacle(pod):
             return missing
         nodes = self.api.store.all_of(NODES)
@@ -74,9 +77,11 @@ class Scheduler:
         found = condition(pod, "PodScheduled")
         if found is not None and found.get("message") == why:
             return
-        status = _with_condition(pod, {"status": "False", "reason": "Unschedulable", "message": why})
+        reason = "SchedulingGated" if why == _GATED else "Unschedulable"
+        status = _with_condition(pod, {"status": "False", "reason": reason, "message": why})
         self.api.write_status(PODS, pod, status, _COMPONENT)
-        events.record(self.api, pod, "FailedScheduling", why, _COMPONENT, "Warning")
+        if why != _GATED:
+            events.record(self.api, pod, "FailedScheduling", why, _COMPONENT, "Warning")
 
     def _bind(self, pod: Object) -> None:
         place = place_of(PODS, pod)

@@ -7,6 +7,8 @@ import copy
 import hashlib
 from collections.abc import Mapping, Sequence
 
+from localcloud.kubernetes import topology
+from localcloud.kubernetes.job_pods import INDEX
 from localcloud.kubernetes.job_rules import QUEUE_LABEL
 from localcloud.kubernetes.objects import (
     Object,
@@ -25,6 +27,9 @@ UID_LABEL = "kueue.x-k8s.io/job-uid"
 PRIORITY_LABEL = "kueue.x-k8s.io/priority-class"
 PODSET_LABEL = "kueue.x-k8s.io/podset"
 WORKLOAD_ANNOTATION = "kueue.x-k8s.io/workload"
+TAS_LABEL = "kueue.x-k8s.io/tas"
+GATE = {"name": "kueue.x-k8s.io/topology"}
+_MARKS = (PODSET_LABEL, TAS_LABEL, WORKLOAD_ANNOTATION)
 _OWN_LABELS = ("batch.kubernetes.io/controller-uid", "batch.kubernetes.io/job-name", "controller-uid", "job-name")
 _SPENT = "accumulatedPastExecutionTimeSeconds"
 _NO_RESERVATION = "The workload has no reservation"
@@ -74,7 +79,9 @@ def _pod_set(job: Object) -> Object:
         if limits:
             container["resources"]["requests"] = {**limits, **(container["resources"].get("requests") or {})}
     count = min(spec["parallelism"], spec.get("completions", spec["parallelism"]))
-    return {"name": "main", "count": count, "template": template}
+    wish = topology.requested(template["metadata"].get("annotations") or {})
+    request = {"topologyRequest": {**wish, "podIndexLabel": INDEX}} if wish else {}
+    return {"name": "main", "count": count, "template": template, **request}
 
 
 def admission_queue(workload: Object) -> str:
@@ -98,12 +105,14 @@ def pending(workload: Object, reason: str, message: str) -> Object:
     return status
 
 
-def admitted(workload: Object, queue: str, flavors: Sequence[Mapping[str, str]]) -> Object:
-    """Give the status of a Workload that got quota; `flavors` by resource, for every pod set."""
+def admitted(
+    workload: Object, queue: str, flavors: Sequence[Mapping[str, str]], places: Sequence[Object | None]
+) -> Object:
+    """Give the status of a Workload that got quota: for every pod set its flavors by resource, and its topologyAssignment."""
     status = _status(workload)
     status.pop("resourceRequests", None)
-    pairs = zip(workload["spec"]["podSets"], flavors, strict=True)
-    assignments = [_assignment(pod_set, chosen) for pod_set, chosen in pairs]
+    pieces = zip(workload["spec"]["podSets"], flavors, places, strict=True)
+    assignments = [_assignment(pod_set, chosen, place) for pod_set, chosen, place in pieces]
     status["admission"] = {"clusterQueue": queue, "podSetAssignments": assignments}
     _set(workload, status, "QuotaReserved", "True", "QuotaReserved", f"Quota reserved in ClusterQueue {queue}")
     for kind in ("Evicted", "Preempted"):
@@ -114,13 +123,14 @@ def admitted(workload: Object, queue: str, flavors: Sequence[Mapping[str, str]])
     return status
 
 
-def _assignment(pod_set: Object, flavors: Mapping[str, str]) -> Object:
+def _assignment(pod_set: Object, flavors: Mapping[str, str], place: Object | None) -> Object:
     needs = pod_set_needs(pod_set)
     return {
         "name": pod_set["name"],
         "count": pod_set["count"],
         "flavors": {name: flavors[name] for name in sorted(flavors)},
         "resourceUsage": _written({name: needs[name] for name in flavors}),
+        **({"topologyAssignment": place} if place else {}),
     }
 
 
@@ -212,6 +222,9 @@ def started(job: Object, workload: Object, node_labels: Mapping[str, str]) -> Ob
         spec["nodeSelector"] = {**(spec.get("nodeSelector") or {}), **node_labels}
     metadata["labels"] = {**(metadata.get("labels") or {}), PODSET_LABEL: "main"}
     metadata["annotations"] = {**(metadata.get("annotations") or {}), WORKLOAD_ANNOTATION: name_of(workload)}
+    if "topologyAssignment" in workload["status"]["admission"]["podSetAssignments"][0]:
+        metadata["labels"][TAS_LABEL] = "true"
+        spec["schedulingGates"] = [*(spec.get("schedulingGates") or []), GATE]
     job["spec"]["suspend"] = False
     return job
 
@@ -222,8 +235,11 @@ def restored(job: Object, workload: Object) -> Object:
     template["spec"].pop("nodeSelector", None)
     if before["spec"].get("nodeSelector"):
         template["spec"]["nodeSelector"] = before["spec"]["nodeSelector"]
-    for key, word in (("labels", PODSET_LABEL), ("annotations", WORKLOAD_ANNOTATION)):
-        left = {name: value for name, value in (template["metadata"].get(key) or {}).items() if name != word}
+    template["spec"].pop("schedulingGates", None)
+    if before["spec"].get("schedulingGates"):
+        template["spec"]["schedulingGates"] = before["spec"]["schedulingGates"]
+    for key in ("labels", "annotations"):
+        left = {name: value for name, value in (template["metadata"].get(key) or {}).items() if name not in _MARKS}
         template["metadata"].pop(key, None)
         template["metadata"].update({key: left} if left else {})
     return job

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster import job_cycles, queue_cycles
+from tests.cluster import job_cycles, queue_cycles, topology_cycles
 from tests.cluster.differences import meant
 from tests.cluster.stage import Stage
 from tests.cluster.transcript import Transcript, differences
@@ -17,6 +17,7 @@ from tests.cluster.transcript import Transcript, differences
 _CYCLES: dict[str, tuple[Callable[[Stage], None], Callable[[str], dict[str, str]]]] = {
     "rec.real": (job_cycles.play, lambda own: {own: "default"}),
     "kqrec.out": (queue_cycles.play, queue_cycles.aliases),
+    "kqtas.out": (topology_cycles.play, topology_cycles.aliases),
 }
 _FOLDER = os.environ.get("RECORDINGS", "")
 

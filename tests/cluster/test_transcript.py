@@ -55,6 +55,6 @@ def test_our_names_are_written_as_the_recorded_ones():
     assert account(["in probe-1"], **{"probe-1": "team-a"}) == ["in team-a"]
 
 
-@pytest.mark.parametrize("recording", ["rec.real", "kqrec.out"])
+@pytest.mark.parametrize("recording", ["rec.real", "kqrec.out", "kqtas.out"])
 def test_every_difference_that_is_meant_has_a_reason_in_the_page(recording):
     assert meant(recording)

@@ -71,7 +71,9 @@ def differences(recorded: list[str], here: list[str]) -> set[Difference]:
     title = ""
     for old, new in zip_longest(old_lines, new_lines, fillvalue=[_NOTHING]):
         title = _title(old, title)
-        found.update(Difference(title, *where) for where in _compare(old, new, ""))
+        lacks = [_NOTHING] in (old, new)  # where one side has no such line, the words before its values will do
+        pair = (old[:1], new[:1]) if lacks else (old, new)
+        found.update(Difference(title, *where) for where in _compare(*pair, ""))
     return found
 
 

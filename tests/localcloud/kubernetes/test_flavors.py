@@ -119,10 +119,13 @@ def test_a_weight_is_kept_and_counts_for_nothing_while_fair_sharing_is_off(flavo
     flavors.run("j", "q")
 
 
-@pytest.mark.parametrize("field", ["minCount", "topologyRequest"])
-def test_a_field_of_a_pod_set_that_is_not_emulated_is_refused(world, field):
+@pytest.mark.parametrize(
+    ("more", "field"),
+    [({"minCount": 1}, "minCount"), ({"topologyRequest": {"subGroupCount": 2}}, "topologyRequest.subGroupCount")],
+)
+def test_a_field_of_a_pod_set_that_is_not_emulated_is_refused(world, more, field):
     body = {"apiVersion": f"{GROUP}/v1beta2", "kind": "Workload", "metadata": {"name": "w"}}
-    body["spec"] = {"queueName": "q", "podSets": [{"name": "main", "count": 2, "template": {}, field: 1}]}
+    body["spec"] = {"queueName": "q", "podSets": [{"name": "main", "count": 2, "template": {}, **more}]}
     path = (GROUP, "v1beta2", world.team.namespace, "workloads")
     with pytest.raises(ApiException) as refused:
         world.team.custom.create_namespaced_custom_object(*path, body)
