@@ -171,23 +171,22 @@ def _is_over(node: Node, keys: frozenset[Key]) -> bool:
 def _own(case: Case) -> Iterator[_Candidate]:
     wanted = case.policy["withinClusterQueue"]
     for other in case.holding.get(case.node.name, ()):
-        if _uses(other, case.lacking) and _yields(case, other, wanted):
+        if _yields(case, other, wanted) and _uses(other, case.lacking):
             yield _Candidate(other, case.node, _SAME_QUEUE, OWN)
 
 
 def _uses(workload: Object, keys: frozenset[Key]) -> bool:
-    return not keys.isdisjoint(cohorts.usage_of([workload]))
+    """Tell whether a Workload holds some of these; asked of everybody, hence without reading quantities."""
+    assignments = workload["status"]["admission"]["podSetAssignments"]
+    return any((flavor, name) in keys for one in assignments for name, flavor in (one.get("flavors") or {}).items())
 
 
 def _yields(case: Case, other: Object, policy: str) -> bool:
     """Tell whether a policy lets a Workload be preempted by the case's."""
     mine, theirs = priority_of(case.workload), priority_of(other)
-    newer = mine == theirs and case.born(other) > case.born(case.workload)
-    return {
-        "Any": True,
-        "LowerPriority": theirs < mine,
-        "LowerOrNewerEqualPriority": theirs < mine or newer,
-    }.get(policy, False)
+    if policy == "LowerOrNewerEqualPriority" and mine == theirs:
+        return case.born(other) > case.born(case.workload)
+    return policy == "Any" or (policy != "Never" and theirs < mine)
 
 
 def _others(case: Case) -> Iterator[_Candidate]:
@@ -225,7 +224,7 @@ def _borrowers(cohort: Node, skipped: Node | None, case: Case) -> Iterator[Node]
 
 def _of_queue(case: Case, leaf: Node, cohort: Node, *, at_home: bool) -> Iterator[_Candidate]:
     for other in case.holding.get(leaf.name, ()):
-        if _uses(other, case.lacking) and _yields(case, other, case.policy["reclaimWithinCohort"]):
+        if _yields(case, other, case.policy["reclaimWithinCohort"]) and _uses(other, case.lacking):
             while_borrowing = not at_home and case.may_borrow and _is_below_threshold(case, other)
             group = _BY_PLACE if at_home else _BY_PRIORITY
             yield _Candidate(other, leaf, group, WHILE_BORROWING if while_borrowing else RECLAIMED, cohort)
