@@ -44,10 +44,10 @@ def test_what_must_be_together_and_finds_no_room_is_told_how_many_would():
 
 
 def test_what_rather_is_together_goes_a_level_up_and_then_apart():
-    ground = landscape(b1r1x=2, b1r2x=1, b2r1x=1)
+    ground = landscape(a1r1x=1, b1r1x=2, b1r2x=1)
     rather = Wish(RACK, must=False, anywhere=False)
     assert hosts(ground.place(rather, 3, POD)) == {"b1r1x": 2, "b1r2x": 1}
-    assert hosts(ground.place(rather, 4, POD)) == {"b1r1x": 2, "b1r2x": 1, "b2r1x": 1}
+    assert hosts(ground.place(rather, 4, POD)) == {"b1r1x": 2, "b1r2x": 1, "a1r1x": 1}
 
 
 GROUNDS = st.dictionaries(
@@ -141,6 +141,46 @@ def test_quota_without_room_is_not_enough_and_room_comes_when_others_go(racks):
     racks.waits("second", f'topology "{racks.name("t")}" doesn\'t allow to fit any of 1 pod(s)')
     racks.end("first")
     racks.is_admitted("second")
+
+
+NOT_READY = {"type": "Ready", "status": "False", "lastTransitionTime": "2026-01-01T00:00:00Z"}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"spec": {"unschedulable": True}},
+        {"spec": {"taints": [{"key": "broken", "effect": "NoSchedule"}]}},
+        {"status": {"conditions": [NOT_READY]}},
+    ],
+)
+def test_a_node_that_takes_no_pods_is_no_place(racks, change):
+    core = racks.team.core
+    (core.patch_node_status if "status" in change else core.patch_node)(racks.name("n2"), change)
+    together(racks, "j", 2)
+    racks.waits("j", f'topology "{racks.name("t")}" allows to fit only 1 out of 2 pod(s)')
+
+
+def test_an_evicted_job_forgets_its_place(racks):
+    together(racks, "j", 2)
+    racks.is_admitted("j")
+    racks.change_queue("q", {"stopPolicy": "HoldAndDrain"})
+    racks.waits("j", "is stopped")
+    template = racks.team.read_job("j")["spec"]["template"]
+    assert "schedulingGates" not in template["spec"]
+    assert "kueue.x-k8s.io/tas" not in template["metadata"]["labels"]
+
+
+def test_a_pod_behind_a_gate_is_bound_when_the_gate_is_opened(team, eventually):
+    team.pod("p", spec={"schedulingGates": [{"name": "mine"}]})
+
+    def scheduled():
+        found = [c for c in team.read_pod("p").status.conditions or [] if c.type == "PodScheduled"]
+        return [(c.status, c.reason) for c in found]
+
+    eventually(lambda: scheduled() == [("False", "SchedulingGated")])
+    team.core.patch_namespaced_pod("p", team.namespace, {"spec": {"schedulingGates": None}})
+    team.pod_is("p", "Succeeded")
 
 
 def test_a_job_without_a_wish_goes_where_there_is_room(racks):
