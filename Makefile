@@ -41,7 +41,7 @@ node_modules/ready: package-lock.json .npmrc | $(VENV)/ready
 check: $(VENV)/ready $(SAM) node_modules/ready ## Lint, types, import rules, template, machines, contracts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy layers/shared/dropforge cli localcloud containers/cpu_trainer/cpu_trainer functions scripts benchmarks tests/cluster/conftest.py tests/cluster/probe.py tests/domain tests/contracts tests/functions tests/cli tests/journeys
+	$(BIN)/mypy layers/shared/dropforge cli localcloud containers/cpu_trainer/cpu_trainer functions scripts benchmarks tests/cluster/{conftest,probe,stage,transcript,differences,job_cycles,queue_cycles,topology_cycles}.py tests/domain tests/contracts tests/functions tests/cli tests/journeys
 	$(BIN)/lint-imports
 	AWS_DEFAULT_REGION=us-east-1 $(SAM) validate --lint
 	@mkdir -p build/machines  # the validator knows three partitions by name, and no substitution inside an ARN
@@ -52,8 +52,8 @@ check: $(VENV)/ready $(SAM) node_modules/ready ## Lint, types, import rules, tem
 test: $(VENV)/ready ## Run every test, the journeys beside the rest
 	$(BIN)/pytest -n 2 --dist loadgroup
 
-test-cluster: $(VENV)/ready ## Run the cluster suite, on the cluster of KUBECONFIG or else on the local one
-	$(BIN)/pytest tests/cluster
+test-cluster: $(VENV)/ready ## Run the cluster suite, on the cluster of KUBECONFIG or else on the local one; compare it with RECORDINGS=DIR
+	RECORDINGS="$(RECORDINGS)" $(BIN)/pytest tests/cluster
 
 walk: $(VENV)/ready ## Spoil every request of a run, before and after its effect (25 minutes)
 	$(BIN)/pytest -m walk tests/journeys

@@ -1,16 +1,15 @@
-"""What a ClusterQueue may still take: its own quota, and what the others of its cohort do not use.
+"""The tree of queues and cohorts: what each has, what it keeps, what it may take from above.
 
-The arithmetic is Kueue's (pkg/cache, resource_node.go) for cohorts of one level. A queue keeps what it does not lend (its quota beyond
-`lendingLimit`) for itself; the rest lies in the cohort, where whoever needs it finds it, up to his `borrowingLimit`.
+The arithmetic is Kueue's (pkg/cache, resource_node.go). A node keeps what it does not lend (its quota beyond `lendingLimit`) for itself; the rest
+lies in the cohort above, where whoever needs it finds it, up to his `borrowingLimit`. A cohort has a quota of its own, and what its members lend.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from fractions import Fraction
 
-from localcloud.kubernetes.objects import Object, name_of
+from localcloud.kubernetes.objects import Object, dig, name_of
 from localcloud.kubernetes.quantities import parse
-from localcloud.kubernetes.workloads import admission_queue
 
 Key = tuple[str, str]  # flavor, resource
 Usage = dict[Key, Fraction]
@@ -19,28 +18,143 @@ _NOTHING = Fraction(0)
 
 @dataclass(frozen=True)
 class Quota:
-    """What a queue says of one resource of one flavor; limits that are not set are None."""
+    """What a queue or a cohort says of one resource of one flavor; limits that are not set are None."""
 
-    nominal: Fraction
-    borrowing: Fraction | None
-    lending: Fraction | None
+    nominal: Fraction = _NOTHING
+    borrowing: Fraction | None = None
+    lending: Fraction | None = None
 
-    @property
-    def own(self) -> Fraction:
+
+@dataclass(eq=False)
+class Node:
+    """A queue or a cohort; `used` is what a queue's Workloads use, or what a cohort's members use beyond what they keep."""
+
+    name: str
+    quotas: Mapping[Key, Quota]
+    is_queue: bool = False
+    parent: "Node | None" = None
+    in_circle: bool = False
+    members: list["Node"] = field(default_factory=list)
+    _used: Usage = field(default_factory=dict)
+    _totals: Usage = field(default_factory=dict)
+
+    def quota(self, key: Key) -> Quota:
+        """What is said here of a resource."""
+        return self.quotas.get(key, Quota())
+
+    def used(self, key: Key) -> Fraction:
+        """What counts against `total`."""
+        return self._used.get(key, _NOTHING)
+
+    def total(self, key: Key) -> Fraction:
+        """The node's own quota, and what its members lend; quotas do not change while a tree lives."""
+        if key not in self._totals:
+            lent = (member.total(key) - member.kept(key) for member in self.members)
+            self._totals[key] = self.quota(key).nominal + sum(lent, _NOTHING)
+        return self._totals[key]
+
+    def kept(self, key: Key) -> Fraction:
         """What nobody else may borrow."""
-        return _NOTHING if self.lending is None else max(_NOTHING, self.nominal - self.lending)
+        lending = self.quota(key).lending
+        return _NOTHING if lending is None else max(_NOTHING, self.total(key) - lending)
 
-    @property
-    def lent(self) -> Fraction:
-        """What lies in the cohort."""
-        return self.nominal - self.own
+    def left(self, key: Key) -> Fraction:
+        """What of the kept is free; nobody above sees it."""
+        return max(_NOTHING, self.kept(key) - self.used(key))
+
+    def available(self, key: Key) -> Fraction:
+        """What may still be taken, borrowing included; below nothing where more is used than there is."""
+        if self.parent is None:
+            return self.total(key) - self.used(key)
+        above = self.parent.available(key)
+        limit = self.quota(key).borrowing
+        if limit is not None:
+            taken = max(_NOTHING, self.used(key) - self.kept(key))
+            above = min(above, self.total(key) - self.kept(key) - taken + limit)
+        return self.left(key) + above
+
+    def capacity(self, key: Key) -> Fraction:
+        """What could be taken if nobody used anything."""
+        if self.parent is None:
+            return self.total(key)
+        whole = self.kept(key) + self.parent.capacity(key)
+        limit = self.quota(key).borrowing
+        return whole if limit is None else min(whole, self.total(key) + limit)
+
+    def exceeds(self, key: Key, more: Fraction = _NOTHING) -> bool:
+        """Tell whether more is used than the node has, with `more` on top."""
+        return self.used(key) + more > self.total(key)
+
+    def above(self) -> Iterator["Node"]:
+        """Give the cohorts above, the nearest first."""
+        node = self.parent
+        while node is not None:
+            yield node
+            node = node.parent
+
+    def height(self) -> int:
+        """Give the distance to the furthest member."""
+        return max((member.height() + 1 for member in self.members), default=0)
+
+    def take(self, key: Key, amount: Fraction) -> None:
+        """Use more; what goes beyond the kept is used above as well."""
+        beyond = max(_NOTHING, amount - self.left(key))
+        self._used[key] = self.used(key) + amount
+        if self.parent is not None and beyond:
+            self.parent.take(key, beyond)
+
+    def give(self, key: Key, amount: Fraction) -> None:
+        """Use less, the part above first."""
+        beyond = self.used(key) - self.kept(key)
+        self._used[key] = self.used(key) - amount
+        if self.parent is not None and beyond > 0:
+            self.parent.give(key, min(amount, beyond))
+
+    def take_all(self, usage: Usage) -> None:
+        """Use more of many resources."""
+        for key, amount in usage.items():
+            self.take(key, amount)
+
+    def give_all(self, usage: Usage) -> None:
+        """Use less of many resources."""
+        for key, amount in usage.items():
+            self.give(key, amount)
 
 
-def quotas_of(queue: Object) -> dict[Key, Quota]:
-    """Give a queue's quotas by flavor and resource."""
+def plant(queues: Iterable[Object], cohorts: Sequence[Object]) -> dict[str, Node]:
+    """Give the node of every queue, by name, in its tree; a cohort that is named but not there has no quota and no limits."""
+    groups = {name_of(one): Node(name_of(one), quotas_of(one)) for one in cohorts}
+    for one in cohorts:
+        _join(groups[name_of(one)], dig(one, "spec", "parentName"), groups)
+    leaves = [(Node(name_of(one), quotas_of(one), is_queue=True), one["spec"].get("cohortName")) for one in queues]
+    for leaf, cohort in leaves:
+        _join(leaf, cohort, groups)
+    for leaf, _ in leaves:
+        _cut_circle(leaf)
+    return {leaf.name: leaf for leaf, _ in leaves}
+
+
+def _join(node: Node, cohort: str | None, groups: dict[str, Node]) -> None:
+    if cohort:
+        node.parent = groups.setdefault(cohort, Node(cohort, {}))
+        node.parent.members.append(node)
+
+
+def _cut_circle(leaf: Node) -> None:
+    """Take a queue out of a tree that bites its own tail: it admits nothing until somebody mends that."""
+    seen = set()
+    for node in leaf.above():
+        if id(node) in seen:
+            leaf.parent, leaf.in_circle = None, True
+            return
+        seen.add(id(node))
+
+
+def quotas_of(thing: Object) -> dict[Key, Quota]:
+    """Give the quotas of a ClusterQueue or a Cohort by flavor and resource."""
     return {
         (flavor["name"], entry["name"]): _quota(entry)
-        for group in queue["spec"].get("resourceGroups") or []
+        for group in dig(thing, "spec", "resourceGroups") or []
         for flavor in group["flavors"]
         for entry in flavor["resources"]
     }
@@ -64,62 +178,3 @@ def usage_of(workloads: Iterable[Object]) -> Usage:
                 amount = parse(assignment["resourceUsage"][resource])
                 total[flavor, resource] = total.get((flavor, resource), _NOTHING) + amount
     return total
-
-
-@dataclass(frozen=True)
-class Room:
-    """One queue among the members of its cohort, itself included; without a cohort it is the only member."""
-
-    queue: Object
-    members: tuple[tuple[dict[Key, Quota], Usage], ...]
-    quotas: dict[Key, Quota]
-    usage: Usage
-
-    def used(self, key: Key) -> Fraction:
-        """What the queue uses of a resource."""
-        return self.usage.get(key, _NOTHING)
-
-    def available(self, key: Key) -> Fraction:
-        """What the queue may still take, borrowing included."""
-        mine = self.quotas[key]
-        shared = sum((_lent(q, key) - _taken(q, u, key) for q, u in self.members), _NOTHING)
-        if mine.borrowing is not None:
-            shared = min(shared, mine.lent - _taken(self.quotas, self.usage, key) + mine.borrowing)
-        return max(_NOTHING, mine.own - self.used(key)) + shared
-
-    def capacity(self, key: Key) -> Fraction:
-        """What the queue could take if nobody used anything."""
-        mine = self.quotas[key]
-        shared = sum((_lent(quotas, key) for quotas, _ in self.members), _NOTHING)
-        if mine.borrowing is not None:
-            shared = min(shared, mine.lent + mine.borrowing)
-        return mine.own + shared
-
-    def borrows(self, key: Key) -> bool:
-        """Tell whether the queue uses more than its own quota."""
-        return key in self.quotas and self.used(key) > self.quotas[key].nominal
-
-
-def _lent(quotas: dict[Key, Quota], key: Key) -> Fraction:
-    return quotas[key].lent if key in quotas else _NOTHING
-
-
-def _taken(quotas: dict[Key, Quota], usage: Usage, key: Key) -> Fraction:
-    """What a member takes out of the cohort: all it uses beyond what it keeps for itself."""
-    return max(_NOTHING, usage.get(key, _NOTHING) - quotas[key].own) if key in quotas else _NOTHING
-
-
-def room(queue: Object, members: Sequence[Object], holding: Sequence[Object]) -> Room:
-    """Give the room of a queue; `members` are the queues of its cohort with itself, `holding` the Workloads that hold quota of any of them."""
-    usages = {name_of(one): usage_of(w for w in holding if admission_queue(w) == name_of(one)) for one in members}
-    pairs = tuple((quotas_of(one), usages[name_of(one)]) for one in members)
-    return Room(queue, pairs, quotas_of(queue), usages[name_of(queue)])
-
-
-def members_of(queue: Object, queues: Iterable[Object]) -> list[Object]:
-    """Give the queues of a queue's cohort, itself first."""
-    cohort = queue["spec"].get("cohortName")
-    others = [
-        one for one in queues if cohort and one["spec"].get("cohortName") == cohort and name_of(one) != name_of(queue)
-    ]
-    return [queue, *others]

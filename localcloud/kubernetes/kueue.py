@@ -1,4 +1,4 @@
-"""The Kueue controller: Workloads for queued Jobs, admission by quota and priority, and the Job started or stopped.
+"""The Kueue controller: Workloads for queued Jobs, and the Job started or stopped as its Workload is admitted or evicted.
 
 Eviction has two phases, as it must: the quota is free only when the Job has no pods and no `startTime` any more.
 """
@@ -6,7 +6,8 @@ Eviction has two phases, as it must: the quota is free only when the Job has no 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from localcloud.kubernetes import cohorts, events, quota, workloads
+from localcloud.kubernetes import admission, events, quota, workloads
+from localcloud.kubernetes.admission import Admission
 from localcloud.kubernetes.api import Api, Options, place_of
 from localcloud.kubernetes.deletion import Deletion, delete
 from localcloud.kubernetes.job_rules import QUEUE_LABEL
@@ -23,17 +24,14 @@ from localcloud.kubernetes.objects import (
     owner_uids,
     uid_of,
 )
+from localcloud.kubernetes.queue_status import QueueStatus
 from localcloud.kubernetes.queues import Queues
 from localcloud.kubernetes.resources import FLAVORS, JOBS, WORKLOAD_PRIORITIES, WORKLOADS
+from localcloud.kubernetes.ungating import Ungating
 from localcloud.kubernetes.workloads import admission_queue
 
 _MANAGER = "kueue"
 _COMPONENT = "batch/job-kueue-controller"
-_ADMISSION = "kueue-admission"
-_PREEMPTIONS = {  # by whether the victim is of the same ClusterQueue
-    True: ("InClusterQueue", "prioritization in the ClusterQueue"),
-    False: ("InCohortReclamation", "reclamation within the cohort"),
-}
 
 
 @dataclass
@@ -52,8 +50,9 @@ class Kueue:
         for uid, job in jobs.items():
             if labels_of(job).get(QUEUE_LABEL) and not is_deleted(job) and self.api.accepts(namespace_of(job)):
                 self._follow(job, owned.get(uid), queues)
-        self._admit(jobs)
-        Queues(self.api).write_statuses()
+        Admission(self.api, Queues(self.api), jobs).run()
+        QueueStatus(self.api, Queues(self.api)).write()
+        Ungating(self.api).run()
         return None
 
     def _drop_deleted(self) -> None:
@@ -79,7 +78,7 @@ class Kueue:
         elif dig(workload, "status", "admission"):
             self._follow_admitted(job, workload, queues)
         else:
-            self._follow_waiting(job, workload)
+            self._follow_waiting(job, workload, queues)
 
     def _create(self, job: Object) -> None:
         wanted = workloads.new_workload(job, self._priorities())
@@ -107,7 +106,7 @@ class Kueue:
 
     def _evict(self, workload: Object, reason: str, message: str) -> None:
         self._write(workload, workloads.evicted(workload, reason, message))
-        self._tell(workload, f"EvictedDueTo{reason}", message, _ADMISSION)
+        self._tell(workload, f"EvictedDueTo{reason}", message, admission.COMPONENT)
 
     def _stop(self, job: Object, workload: Object) -> None:
         message = (condition(workload, "Evicted") or {})["message"]
@@ -120,7 +119,6 @@ class Kueue:
             return
         self.api.change(place_of(JOBS, job), lambda j: workloads.restored(j, workload), Options(_MANAGER))
         self._write(workload, workloads.requeued(workload))
-        self._tell(workload, "Pending", message, _ADMISSION)
 
     def _start(self, job: Object, workload: Object) -> None:
         node_labels: dict[str, str] = {}
@@ -131,7 +129,7 @@ class Kueue:
         self.api.change(place_of(JOBS, job), lambda j: workloads.started(j, workload, node_labels), Options(_MANAGER))
         self._tell(job, "Started", f"Admitted by clusterQueue {admission_queue(workload)}")
 
-    def _follow_waiting(self, job: Object, workload: Object) -> None:
+    def _follow_waiting(self, job: Object, workload: Object, queues: Queues) -> None:
         if not job["spec"]["suspend"]:
             self.api.change(place_of(JOBS, job), _suspended, Options(_MANAGER))
             self._tell(job, "Stopped", "Not admitted by cluster queue")
@@ -140,55 +138,9 @@ class Kueue:
         if any(workload["spec"].get(key) != value for key, value in wanted.items()):
             place = place_of(WORKLOADS, workload)
             self.api.change(place, lambda w: {**w, "spec": {**w["spec"], **wanted}}, Options(_MANAGER))
-        requeued = condition(workload, "Requeued") or {}
-        if workload["spec"].get("active", True) and (requeued.get("status"), requeued.get("reason")) == (
-            "False", "Deactivated",
-        ):  # fmt: skip
-            self._write(workload, workloads.reactivated(workload))
-
-    def _admit(self, jobs: dict[str, Object]) -> None:
-        queues = Queues(self.api)
-        blocked: set[str] = set()
-        for workload in queues.waiting():
-            queue = queues.queue_of(workload)
-            if obstacle := queues.obstacle(workload):
-                self._write(workload, workloads.pending(workload, *obstacle))
-            elif queue is not None and name_of(queue) not in blocked:
-                self._try(workload, queue, queues, blocked, jobs)
-
-    def _try(self, workload: Object, queue: Object, queues: Queues, blocked: set[str], jobs: dict[str, Object]) -> None:
-        name = name_of(queue)
-        case = queues.case(queue, workload)
-        found = quota.fit(workload, cohorts.room(queue, case.members, case.holding), queues.flavors)
-        if found.flavors is not None:
-            status = workloads.admitted(workload, name, found.flavors)
-            queues.reserve(self._write(workload, status))
-            self._tell_admitted(workload, name)
-            return
-        gone = quota.victims(case, queues.victim_order(case))
-        for victim in gone:
-            self._preempt(victim, workload, name, jobs)
-        text = f"couldn't assign flavors to pod set main: {', '.join(sorted(found.obstacles))}"
-        text += f". Pending the preemption of {len(gone)} workload(s)" if gone else ""
-        self._write(workload, workloads.pending(workload, "Pending", text))
-        if queue["spec"]["queueingStrategy"] == "StrictFIFO":
-            blocked.add(name)
-
-    def _tell_admitted(self, workload: Object, queue: str) -> None:
-        reserved = f"Quota reserved in ClusterQueue {queue}, wait time since queued was 0s"
-        self._tell(workload, "QuotaReserved", reserved, _ADMISSION)
-        admitted = f"Admitted by ClusterQueue {queue}, wait time since reservation was 0s"
-        self._tell(workload, "Admitted", admitted, _ADMISSION)
-
-    def _preempt(self, victim: Object, workload: Object, name: str, jobs: dict[str, Object]) -> None:
-        if is_true(victim, "Evicted"):
-            return
-        job = next((uid for uid in owner_uids(workload) if uid in jobs), "UNKNOWN")
-        reason, why = _PREEMPTIONS[admission_queue(victim) == name]
-        message = f"Preempted to accommodate a workload (UID: {uid_of(workload)}, JobUID: {job}) due to {why}"
-        self._write(victim, workloads.preempted(victim, reason, message))
-        for reason in ("EvictedDueToPreempted", "Preempted"):
-            self._tell(victim, reason, message, _ADMISSION)
+        reason = workloads.kept_out_by(workload)
+        if reason and not queues.keeps_out(workload, reason):
+            self._write(workload, workloads.back_again(workload, reason))
 
     def _write(self, workload: Object, status: Object) -> Object:
         return self.api.write_status(WORKLOADS, workload, status, _MANAGER)

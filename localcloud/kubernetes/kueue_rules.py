@@ -3,48 +3,64 @@
 A field Kueue has and this cluster does not is refused by name: accepting it would promise behaviour that never comes.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from localcloud.kubernetes.errors import Cause
-from localcloud.kubernetes.objects import Object
-from localcloud.kubernetes.quantities import parse
+from localcloud.kubernetes.objects import Object, dig
+from localcloud.kubernetes.quantities import parse, requests
 from localcloud.kubernetes.schema import strict_error
+from localcloud.kubernetes.topology import HOSTNAME
 
 IN_USE = "kueue.x-k8s.io/resource-in-use"
 _ANY = None
 _QUOTA = {"name": _ANY, "nominalQuota": _ANY, "borrowingLimit": _ANY, "lendingLimit": _ANY}
 _FLAVOR_QUOTAS = {"name": _ANY, "resources": [_QUOTA]}
+_GROUPS = [{"coveredResources": _ANY, "flavors": [_FLAVOR_QUOTAS]}]
+_SHARE = {"weight": _ANY}
+_WISH = dict.fromkeys(("required", "preferred", "unconstrained", "podIndexLabel"), _ANY)
 _SPECS: dict[str, Any] = {
     "ClusterQueue": {
         "cohortName": _ANY,
-        "resourceGroups": [{"coveredResources": _ANY, "flavors": [_FLAVOR_QUOTAS]}],
+        "resourceGroups": _GROUPS,
         "namespaceSelector": _ANY,
         "queueingStrategy": _ANY,
         "stopPolicy": _ANY,
-        "preemption": {"withinClusterQueue": _ANY, "reclaimWithinCohort": _ANY, "borrowWithinCohort": {"policy": _ANY}},
+        "preemption": {
+            "withinClusterQueue": _ANY,
+            "reclaimWithinCohort": _ANY,
+            "borrowWithinCohort": {"policy": _ANY, "maxPriorityThreshold": _ANY},
+        },
         "flavorFungibility": {"whenCanBorrow": _ANY, "whenCanPreempt": _ANY},
+        "fairSharing": _SHARE,
     },
-    "LocalQueue": {"clusterQueue": _ANY, "stopPolicy": _ANY},
-    "ResourceFlavor": {"nodeLabels": _ANY},
+    "LocalQueue": {"clusterQueue": _ANY, "stopPolicy": _ANY, "fairSharing": _SHARE},
+    "ResourceFlavor": {"nodeLabels": _ANY, "topologyName": _ANY},
     "Workload": {
-        "active": _ANY, "queueName": _ANY, "podSets": _ANY, "priority": _ANY, "priorityClassRef": _ANY,
+        "active": _ANY, "queueName": _ANY, "priority": _ANY, "priorityClassRef": _ANY,
+        "podSets": [{"name": _ANY, "count": _ANY, "template": _ANY, "topologyRequest": _WISH}],
     },
-    "Cohort": {},
+    "Cohort": {"parentName": _ANY, "resourceGroups": _GROUPS, "fairSharing": _SHARE},
+    "Topology": {"levels": [{"nodeLabel": _ANY}]},
     "WorkloadPriorityClass": {},
 }  # fmt: skip
 _UNSUPPORTED = {
-    "admissionChecksStrategy", "fairSharing", "admissionScope",
-    "preference", "maxPriorityThreshold", "topologyName", "maximumExecutionTimeSeconds", "parentName",
-    "resourceGroups", "concurrentAdmissionPolicy", "nodeTaints", "tolerations",
+    "admissionChecksStrategy", "admissionScope", "preference", "maximumExecutionTimeSeconds",
+    "concurrentAdmissionPolicy", "nodeTaints", "tolerations", "minCount", "preemptionGates",
+    "podSetGroupName", "podSetSliceRequiredTopology", "podSetSliceSize", "podsetSliceRequiredTopologyConstraints",
+    "subGroupCount", "subGroupIndexLabel",
 }  # fmt: skip
-_ONLY = {
-    ("preemption", "withinClusterQueue"): ("Never", "LowerPriority"),
+_STOP = ("None", "Hold", "HoldAndDrain")
+_SEARCH = ("MayStopSearch", "TryNextFlavor")
+_ENUMS = {
+    ("queueingStrategy",): ("BestEffortFIFO", "StrictFIFO"),
+    ("stopPolicy",): _STOP,
+    ("preemption", "withinClusterQueue"): ("Never", "LowerPriority", "LowerOrNewerEqualPriority"),
     ("preemption", "reclaimWithinCohort"): ("Never", "LowerPriority", "Any"),
-    ("flavorFungibility", "whenCanBorrow"): ("MayStopSearch",),
-    ("flavorFungibility", "whenCanPreempt"): ("TryNextFlavor",),
+    ("preemption", "borrowWithinCohort", "policy"): ("Never", "LowerPriority"),
+    ("flavorFungibility", "whenCanBorrow"): _SEARCH,
+    ("flavorFungibility", "whenCanPreempt"): _SEARCH,
 }
-_ENUMS = {"queueingStrategy": ("BestEffortFIFO", "StrictFIFO"), "stopPolicy": ("None", "Hold", "HoldAndDrain")}
 _QUEUE_DEFAULTS: Object = {"queueingStrategy": "BestEffortFIFO", "stopPolicy": "None"}
 _TOP = ("apiVersion", "kind", "metadata", "spec", "status")
 
@@ -77,12 +93,9 @@ def admit(new: Object, old: Object | None) -> list[Cause]:
     if kind in ("ClusterQueue", "ResourceFlavor", "Workload") and old is None:
         finalizers = new["metadata"].setdefault("finalizers", [])
         new["metadata"]["finalizers"] = finalizers if IN_USE in finalizers else [*finalizers, IN_USE]
-    causes = [] if kind == "Workload" else list(_refusals(spec, _SPECS[kind], "spec"))
-    if kind == "ClusterQueue" and not causes:
-        causes = _admit_cluster_queue(new)
-    if kind == "LocalQueue":
-        new.setdefault("spec", {}).setdefault("stopPolicy", "None")
-    return causes
+    causes = list(_refusals(spec, _SPECS[kind], "spec"))
+    rule = _RULES.get(kind)
+    return causes if causes or rule is None else list(rule(new, old))
 
 
 def _refusals(value: Any, shape: Any, path: str) -> Iterator[Cause]:
@@ -101,35 +114,93 @@ def _refusal(key: str, part: Any, shape: Object, path: str) -> Iterator[Cause]:
         yield from _refusals(part, shape[key], path)
 
 
-def _admit_cluster_queue(queue: Object) -> list[Cause]:
+def _admit_cluster_queue(queue: Object, _: Object | None) -> Iterator[Cause]:
     spec = queue.setdefault("spec", {})
     for key, value in _QUEUE_DEFAULTS.items():
         spec.setdefault(key, value)
-    preemption = {
-        "borrowWithinCohort": {"policy": "Never"},
-        "reclaimWithinCohort": "Never",
-        "withinClusterQueue": "Never",
+    preemption = {"reclaimWithinCohort": "Never", "withinClusterQueue": "Never", **(spec.get("preemption") or {})}
+    spec["preemption"] = {
+        **preemption,
+        "borrowWithinCohort": {"policy": "Never", **(preemption.get("borrowWithinCohort") or {})},
     }
-    spec["preemption"] = {**preemption, **(spec.get("preemption") or {})}
     fungibility = {"whenCanBorrow": "MayStopSearch", "whenCanPreempt": "TryNextFlavor"}
     spec["flavorFungibility"] = {**fungibility, **(spec.get("flavorFungibility") or {})}
-    return [*_value_causes(spec), *_quota_causes(spec)]
+    yield from _value_causes(spec)
+    yield from _quota_causes(spec, "" if spec.get("cohortName") else "cohort")
+    yield from _share_causes(spec)
 
 
 def _value_causes(spec: Object) -> Iterator[Cause]:
-    for key, enum in _ENUMS.items():
-        if spec[key] not in enum:
-            yield Cause(f"spec.{key}", f'Unsupported value: "{spec[key]}"', "FieldValueNotSupported")
-    for (group, key), values in _ONLY.items():
-        if spec[group].get(key, values[0]) not in values:
-            message = f'Unsupported value: "{spec[group][key]}": the local cluster supports {", ".join(values)}'
-            yield Cause(f"spec.{group}.{key}", message, "FieldValueNotSupported")
-    if (spec["preemption"].get("borrowWithinCohort") or {}).get("policy", "Never") != "Never":
-        message = "Unsupported value: the local cluster supports Never"
-        yield Cause("spec.preemption.borrowWithinCohort.policy", message, "FieldValueNotSupported")
+    for path, values in _ENUMS.items():
+        if (found := dig(spec, *path)) not in values:
+            listed = ", ".join(f'"{value}"' for value in values)
+            message = f'Unsupported value: "{found}": supported values: {listed}'
+            yield Cause(".".join(["spec", *path]), message, "FieldValueNotSupported")
+    preemption = spec["preemption"]
+    if preemption["reclaimWithinCohort"] == "Never" and preemption["borrowWithinCohort"]["policy"] != "Never":
+        yield Cause("spec.preemption", "Invalid value: reclaimWithinCohort=Never and borrowWithinCohort.Policy!=Never")
 
 
-def _quota_causes(spec: Object) -> Iterator[Cause]:
+def _admit_cohort(cohort: Object, _: Object | None) -> Iterator[Cause]:
+    spec = cohort.setdefault("spec", {})
+    yield from _quota_causes(spec, "" if spec.get("parentName") else "parent")
+    yield from _share_causes(spec)
+
+
+def _admit_local_queue(queue: Object, old: Object | None) -> Iterator[Cause]:
+    spec = queue.setdefault("spec", {})
+    spec.setdefault("stopPolicy", "None")
+    if spec["stopPolicy"] not in _STOP:
+        yield Cause("spec.stopPolicy", f'Unsupported value: "{spec["stopPolicy"]}"', "FieldValueNotSupported")
+    if old is not None and dig(old, "spec", "clusterQueue") != spec.get("clusterQueue"):
+        yield Cause("spec.clusterQueue", "Invalid value: field is immutable")
+    yield from _share_causes(spec)
+
+
+def _admit_workload(workload: Object, _: Object | None) -> Iterator[Cause]:
+    for n, pod_set in enumerate(dig(workload, "spec", "podSets") or []):
+        pod_set.setdefault("name", "main")
+        pod_set.setdefault("count", 1)
+        if not dig(pod_set, "template", "spec", "containers"):
+            yield Cause(f"spec.podSets[{n}].template.spec.containers", "Required value", "FieldValueRequired")
+        try:
+            requests(dig(pod_set, "template", "spec") or {})
+        except ValueError as error:
+            yield Cause(f"spec.podSets[{n}].template.spec.containers", f"Invalid value: {error}")
+
+
+def _admit_flavor(flavor: Object, old: Object | None) -> Iterator[Cause]:
+    spec, before = flavor.get("spec") or {}, (old or {}).get("spec") or {}
+    if spec.get("topologyName") and not spec.get("nodeLabels"):
+        yield Cause("spec", "Invalid value: at least one nodeLabel is required when topology is set")
+    for key in ("topologyName", "nodeLabels"):
+        if before.get("topologyName") and spec.get(key) != before.get(key):
+            yield Cause("spec", f"Invalid value: {key} is immutable when topologyName is set")
+
+
+def _admit_topology(topology: Object, old: Object | None) -> Iterator[Cause]:
+    levels = [dig(level, "nodeLabel") for level in dig(topology, "spec", "levels") or []]
+    if not levels or not all(levels):
+        yield Cause("spec.levels", "Required value", "FieldValueRequired")
+    if len(set(levels)) < len(levels):
+        yield Cause("spec.levels", "Invalid value: must be unique")
+    if HOSTNAME in levels[:-1]:
+        message = "the kubernetes.io/hostname label can only be used at the lowest level of topology"
+        yield Cause("spec.levels", f"Invalid value: {message}")
+    if old is not None and dig(old, "spec", "levels") != dig(topology, "spec", "levels"):
+        yield Cause("spec.levels", "Invalid value: field is immutable")
+
+
+def _share_causes(spec: Object) -> Iterator[Cause]:
+    """Check a weight; it is stored, and counts for nothing while fair sharing is off, as Kueue's default has it."""
+    share = spec.get("fairSharing")
+    if share is not None:
+        share.setdefault("weight", "1")
+        yield from _quantity_causes(share, "weight", "spec.fairSharing.weight")
+
+
+def _quota_causes(spec: Object, alone: str) -> Iterator[Cause]:
+    """Check every quota; `alone` names what is missing where limits would make no sense."""
     for g, group in enumerate(spec.get("resourceGroups") or []):
         for f, flavor in enumerate(group["flavors"]):
             path = f"spec.resourceGroups[{g}].flavors[{f}].resources"
@@ -140,16 +211,33 @@ def _quota_causes(spec: Object) -> Iterator[Cause]:
                 )
             if names != group["coveredResources"]:
                 yield Cause(path, f"Invalid value: {names}: must match coveredResources {group['coveredResources']}")
-            yield from _amount_causes(spec, flavor["resources"], path)
+            for q, quota in enumerate(flavor["resources"]):
+                yield from _amount_causes(quota, f"{path}[{q}]", alone)
 
 
-def _amount_causes(spec: Object, quotas: list[Object], path: str) -> Iterator[Cause]:
-    for q, quota in enumerate(quotas):
-        limits = [key for key in ("borrowingLimit", "lendingLimit") if quota.get(key) is not None]
-        for key in ("nominalQuota", *limits):
-            try:
-                parse(quota.get(key))
-            except ValueError as error:
-                yield Cause(f"{path}[{q}].{key}", f"Invalid value: {error}")
-        if limits and not spec.get("cohortName"):
-            yield Cause(f"{path}[{q}].{limits[0]}", f"Invalid value: {limits[0]} must be nil when cohort is empty")
+def _amount_causes(quota: Object, path: str, alone: str) -> Iterator[Cause]:
+    limits = [key for key in ("borrowingLimit", "lendingLimit") if quota.get(key) is not None]
+    for key in ("nominalQuota", *limits):
+        yield from _quantity_causes(quota, key, f"{path}.{key}")
+    if limits and alone:
+        yield Cause(f"{path}.{limits[0]}", f"Invalid value: {limits[0]} must be nil when {alone} is empty")
+
+
+def _quantity_causes(part: Object, key: str, path: str) -> Iterator[Cause]:
+    try:
+        amount = parse(part.get(key))
+    except ValueError as error:
+        yield Cause(path, f"Invalid value: {error}")
+    else:
+        if amount < 0:
+            yield Cause(path, f"Invalid value: {part[key]}: must be greater than or equal to 0")
+
+
+_RULES: dict[str, Callable[[Object, Object | None], Iterator[Cause]]] = {
+    "ClusterQueue": _admit_cluster_queue,
+    "LocalQueue": _admit_local_queue,
+    "Cohort": _admit_cohort,
+    "Workload": _admit_workload,
+    "ResourceFlavor": _admit_flavor,
+    "Topology": _admit_topology,
+}

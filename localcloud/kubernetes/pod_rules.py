@@ -91,7 +91,8 @@ def admit_pod(new: Object, old: Object | None) -> list[Cause]:
     default_spec(spec)
     _default_requests(spec)
     causes = spec_causes(spec, "spec")
-    if old is not None and _frozen(spec) != _frozen(old["spec"]):
+    gated = old is not None and bool(old["spec"].get("schedulingGates"))
+    if old is not None and _frozen(spec, gated=gated) != _frozen(old["spec"], gated=gated):
         causes.append(Cause("spec", "Forbidden: pod updates may not change fields other than "
                             "`spec.containers[*].image`,`spec.activeDeadlineSeconds`", "FieldValueForbidden"))  # fmt: skip
     return causes
@@ -104,7 +105,9 @@ def _default_requests(spec: Object) -> None:
             container["resources"]["requests"] = {**limits, **(container["resources"].get("requests") or {})}
 
 
-def _frozen(spec: Object) -> Object:
+def _frozen(spec: Object, *, gated: bool) -> Object:
+    """Give what may not change; behind a gate a pod may still be told where to go, and gates may be opened."""
     containers = [{k: v for k, v in c.items() if k != "image"} for c in spec.get("containers") or []]
-    kept = {k: v for k, v in spec.items() if k not in ("nodeName", "activeDeadlineSeconds", "tolerations")}
+    free = ("nodeName", "activeDeadlineSeconds", "tolerations", *(("schedulingGates", "nodeSelector") if gated else ()))
+    kept = {k: v for k, v in spec.items() if k not in free}
     return {**kept, "containers": containers}

@@ -1,154 +1,239 @@
-"""Quota arithmetic: which flavor a Workload fits into, or why into none, and who would have to go.
+"""Which flavors a Workload gets: Kueue's flavor assigner (pkg/scheduler/flavorassigner), with its words for what stands in the way.
 
-Pure: it sees usage and quotas and writes nothing. What a queue may take, from its cohort as well, is arithmetic of cohorts.py.
+Pure: it sees the tree of cohorts and writes nothing. Flavors are tried in the queue's order; `flavorFungibility` says when a later one is better
+than to borrow or to preempt.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import IntEnum
 from fractions import Fraction
 
-from localcloud.kubernetes import cohorts
-from localcloud.kubernetes.cohorts import Key, Room
-from localcloud.kubernetes.objects import Object, name_of, uid_of
+from localcloud.kubernetes import preemption
+from localcloud.kubernetes.cohorts import Key, Node, Usage
+from localcloud.kubernetes.objects import Object
+from localcloud.kubernetes.preemption import Case
 from localcloud.kubernetes.quantities import Amounts, write
-from localcloud.kubernetes.workloads import admission_queue, pod_set_needs
-
-_TOPOLOGY = tuple(f"kueue.x-k8s.io/podset-{kind}-topology" for kind in ("required", "preferred", "unconstrained"))
+from localcloud.kubernetes.workloads import pod_set_needs
 
 
 @dataclass(frozen=True)
-class Fit:
-    """The flavor of every resource, or the obstacles where `flavors` is None."""
+class Flavors:
+    """The flavors there are, and the levels of the topology of each that has one."""
 
-    flavors: Mapping[str, str] | None
-    obstacles: tuple[str, ...] = ()
+    objects: Mapping[str, Object]
+    levels: Mapping[str, Sequence[str]]
 
 
-def fit(workload: Object, room: Room, flavors: Mapping[str, Object]) -> Fit:
-    """Find flavors for everything a Workload asks for; flavors are tried in the queue's order."""
-    pod_set = workload["spec"]["podSets"][0]
-    needs = {name: amount for name, amount in pod_set_needs(pod_set).items() if amount}
-    groups = room.queue["spec"].get("resourceGroups") or []
-    covered = {name for group in groups for name in group["coveredResources"]}
-    for name in sorted(needs.keys() - covered):
-        return Fit(None, (f"resource {name} unavailable in ClusterQueue",))
-    chosen: dict[str, str] = {}
-    for group in groups:
-        wanted = {name: needs[name] for name in group["coveredResources"] if name in needs}
-        found = _fit_group(group, wanted, room, flavors, pod_set["template"])
-        if found.flavors is None:
+class Mode(IntEnum):
+    """How quota can be had, the worst first."""
+
+    NEVER = 0
+    NOBODY_GOES = 1  # it would fit if others went, and no policy makes them go
+    PREEMPT = 2
+    RECLAIM = 3
+    FIT = 4
+
+
+@dataclass(frozen=True)
+class Way:
+    """How a resource of a flavor can be had, and from how far above it would be borrowed; 0 is the queue's own."""
+
+    mode: Mode
+    height: int = 0
+
+
+@dataclass
+class Choice:
+    """The flavors of some resources of one pod set, with the way of each, and what stands in the way."""
+
+    ways: dict[str, tuple[str, Way]] = field(default_factory=dict)
+    obstacles: list[str] = field(default_factory=list)
+
+    def worst(self) -> Way:
+        """Give the least good way."""
+        return min((way for _, way in self.ways.values()), key=_goodness, default=Way(Mode.FIT))
+
+
+@dataclass
+class Assignment:
+    """What a Workload gets, pod set by pod set; the last is the first that gets nothing."""
+
+    choices: list[tuple[str, Choice]] = field(default_factory=list)
+    usage: Usage = field(default_factory=dict)
+    mode: Mode = Mode.FIT
+    height: int = 0
+
+    @property
+    def flavors(self) -> list[dict[str, str]]:
+        """The flavor of every resource, by pod set."""
+        return [{resource: flavor for resource, (flavor, _) in choice.ways.items()} for _, choice in self.choices]
+
+    @property
+    def lacking(self) -> frozenset[Key]:
+        """Where others would have to go."""
+        ways = (way for _, choice in self.choices for way in choice.ways.items())
+        return frozenset((flavor, resource) for resource, (flavor, way) in ways if way.mode is not Mode.FIT)
+
+    @property
+    def message(self) -> str:
+        """What stands in the way, in Kueue's words."""
+        return "; ".join(
+            f"couldn't assign flavors to pod set {name}: {', '.join(sorted(choice.obstacles))}"
+            for name, choice in self.choices
+            if choice.obstacles
+        )
+
+
+def assign(case: Case, flavors: Flavors) -> Assignment:
+    """Find flavors for everything a Workload asks for; `needs` and `lacking` of the case are not read."""
+    found = Assignment()
+    for pod_set in case.workload["spec"]["podSets"]:
+        choice = _assign_pod_set(case, pod_set, flavors, found.usage)
+        found.choices.append((pod_set["name"], choice))
+        needs = _needs(pod_set)
+        if needs.keys() - choice.ways.keys():
+            found.mode = Mode.NEVER
             return found
-        chosen |= found.flavors
-    return Fit({**dict.fromkeys(pod_set_needs(pod_set), _first_flavor(groups)), **chosen})
+        for resource, (flavor, _) in choice.ways.items():
+            found.usage[flavor, resource] = found.usage.get((flavor, resource), Fraction(0)) + needs[resource]
+        worst = choice.worst()
+        found.mode, found.height = min(found.mode, worst.mode), max(found.height, worst.height)
+    return found
 
 
-def _first_flavor(groups: Sequence[Object]) -> str:
-    return str(groups[0]["flavors"][0]["name"]) if groups else ""
+def _needs(pod_set: Object) -> Amounts:
+    return {name: amount for name, amount in sorted(pod_set_needs(pod_set).items()) if amount}
 
 
-def _fit_group(group: Object, wanted: Amounts, room: Room, flavors: Mapping[str, Object], template: Object) -> Fit:
-    if not wanted:
-        return Fit({})
-    obstacles: list[str] = []
-    for quota in group["flavors"]:
-        found = _flavor_obstacles(quota, wanted, room, flavors, template)
+def _assign_pod_set(case: Case, pod_set: Object, flavors: Flavors, before: Usage) -> Choice:
+    """Choose flavors for one pod set; `before` is what those before it get."""
+    chosen, needs = Choice(), _needs(pod_set)
+    groups = case.queue["spec"].get("resourceGroups") or []
+    for resource in needs:
+        if resource in chosen.ways:
+            continue
+        group = next((one for one in groups if resource in one["coveredResources"]), None)
+        if group is None:
+            return Choice({}, [f"resource {resource} unavailable in ClusterQueue"])
+        wanted = {name: amount for name, amount in needs.items() if name in group["coveredResources"]}
+        found = _Search(case, flavors, pod_set, wanted, before).run([f["name"] for f in group["flavors"]])
+        if not found.ways:
+            return found
+        chosen = Choice(chosen.ways | found.ways, chosen.obstacles + found.obstacles)
+    return chosen
+
+
+@dataclass(frozen=True)
+class _Search:
+    """The search for one flavor that has all the wanted resources of a group."""
+
+    case: Case
+    flavors: Flavors
+    pod_set: Object
+    wanted: Amounts
+    before: Usage
+
+    def run(self, names: Iterable[str]) -> Choice:
+        fungibility = self.case.queue["spec"]["flavorFungibility"]
+        best, obstacles = Choice(), []
+        for name in names:
+            found = self._try(name)
+            obstacles += found.obstacles
+            if found.ways and (not best.ways or _goodness(found.worst()) > _goodness(best.worst())):
+                best = found
+            if found.ways and not _goes_on(found.worst(), fungibility):
+                best = found
+                break
+        fits = best.ways and best.worst().mode is Mode.FIT
+        return Choice(best.ways, [] if fits else obstacles)
+
+    def _try(self, name: str) -> Choice:
+        if mismatch := self._mismatch(name):
+            return Choice({}, [mismatch])
+        choice = Choice()
+        for resource, need in self.wanted.items():
+            way, obstacle = self._way((name, resource), need)
+            choice.obstacles += [obstacle] if obstacle else []
+            if way.mode is Mode.NEVER:
+                return Choice({}, choice.obstacles)
+            choice.ways[resource] = name, way
+        return choice
+
+    def _mismatch(self, name: str) -> str:
+        flavor = self.flavors.objects.get(name)
+        if flavor is None:
+            return f"flavor {name} not found"
+        node_labels = node_labels_of(flavor)
+        selector = self.pod_set["template"]["spec"].get("nodeSelector") or {}
+        if any(node_labels[key] != value for key, value in selector.items() if key in node_labels):
+            return f"flavor {name} doesn't match node affinity"
+        return self._topology_mismatch(name)
+
+    def _topology_mismatch(self, name: str) -> str:
+        request, levels = self.pod_set.get("topologyRequest"), self.flavors.levels.get(name)
+        if not request:
+            wants_none = levels is not None and not self._is_topology_implied()
+            return f'Flavor "{name}" supports only TopologyAwareScheduling' if wants_none else ""
+        if levels is None:
+            return f'Flavor "{name}" does not support TopologyAwareScheduling'
+        level = request.get("required") or request.get("preferred")
+        return f'Flavor "{name}" does not contain the requested level' if level and level not in levels else ""
+
+    def _is_topology_implied(self) -> bool:
+        groups = self.case.queue["spec"]["resourceGroups"]
+        return all(flavor["name"] in self.flavors.levels for group in groups for flavor in group["flavors"])
+
+    def _way(self, key: Key, need: Fraction) -> tuple[Way, str]:
+        flavor, resource = key
+        node, amount = self.case.node, self.before.get(key, Fraction(0)) + need
+        capacity, available = node.capacity(key), node.available(key)
+        if amount > capacity:
+            words = f"request > maximum capacity ({write(amount)} > {write(capacity)})"
+            return Way(Mode.NEVER), f"insufficient quota for {resource} in flavor {flavor}, {words}"
+        height, is_part = height_of(node, key, amount)
+        if amount <= available:
+            return Way(Mode.FIT, height), ""
+        short = f"insufficient unused quota for {resource} in flavor {flavor}, {write(amount - available)} more needed"
+        if amount <= node.quota(key).nominal or is_part or self.case.may_borrow:
+            return self._by_preemption(key, amount), short
+        return Way(Mode.NEVER, height), short
+
+    def _by_preemption(self, key: Key, amount: Fraction) -> Way:
+        case = replace(self.case, needs={key: amount}, lacking=frozenset([key]))
+        found = preemption.targets(case)
         if not found:
-            return Fit(dict.fromkeys(wanted, quota["name"]))
-        obstacles += found
-    return Fit(None, tuple(obstacles))
+            return Way(Mode.NOBODY_GOES, height_of(case.node, key, amount)[0])
+        height = preemption.after(found, lambda: height_of(case.node, key, amount)[0])
+        own = any(target.reason == preemption.OWN for target in found)
+        return Way(Mode.PREEMPT if own else Mode.RECLAIM, height)
 
 
-def _flavor_obstacles(
-    quota: Object, wanted: Amounts, room: Room, flavors: Mapping[str, Object], template: Object
-) -> list[str]:
-    name = quota["name"]
-    if name not in flavors:
-        return [f"flavor {name} not found"]
-    if any(word in _TOPOLOGY for word in template["metadata"].get("annotations") or {}):
-        return [f'Flavor "{name}" does not support TopologyAwareScheduling']
-    node_labels = node_labels_of(flavors[name])
-    selector = template["spec"].get("nodeSelector") or {}
-    if any(node_labels[key] != value for key, value in selector.items() if key in node_labels):
-        return [f"flavor {name} doesn't match node affinity"]
-    texts = [_shortage((name, resource), need, room) for resource, need in wanted.items()]
-    return [text for text in texts if text]
+def _goodness(way: Way) -> tuple[bool, Mode, int]:
+    return way.mode > Mode.NOBODY_GOES, way.mode, -way.height
 
 
-def _shortage(key: Key, need: Fraction, room: Room) -> str:
-    flavor, resource = key
-    if need > room.capacity(key):
-        amounts = f"{write(need)} > {write(room.capacity(key))}"
-        return f"insufficient quota for {resource} in flavor {flavor}, request > maximum capacity ({amounts})"
-    if need > room.available(key):
-        more = write(need - room.available(key))
-        return f"insufficient unused quota for {resource} in flavor {flavor}, {more} more needed"
-    return ""
+def _goes_on(way: Way, fungibility: Object) -> bool:
+    """Tell whether the next flavor is tried although this one could be had."""
+    if way.mode is Mode.NOBODY_GOES:
+        return True
+    if way.mode in (Mode.PREEMPT, Mode.RECLAIM) and fungibility["whenCanPreempt"] == "TryNextFlavor":
+        return True
+    return bool(way.height and fungibility["whenCanBorrow"] == "TryNextFlavor")
+
+
+def height_of(node: Node, key: Key, amount: Fraction) -> tuple[int, bool]:
+    """Give the height of the lowest node that has the amount unused, and whether there is a cohort above it; 0 is the queue itself."""
+    if node.parent is None or not node.exceeds(key, amount):
+        return 0, node.parent is not None
+    found, left = node, amount - node.left(key)
+    for found in node.above():
+        if not found.exceeds(key, left):
+            break
+        left -= found.left(key)
+    return found.height(), found.parent is not None
 
 
 def node_labels_of(flavor: Object) -> dict[str, str]:
     """Give the labels of the nodes behind a flavor."""
     return (flavor.get("spec") or {}).get("nodeLabels") or {}
-
-
-@dataclass(frozen=True)
-class Case:
-    """A Workload that does not fit: its queue, the queues of the cohort, and who holds quota of any of them."""
-
-    queue: Object
-    workload: Object
-    members: Sequence[Object]
-    holding: Sequence[Object]
-    flavors: Mapping[str, Object]
-
-    def fits_without(self, gone: Sequence[Object]) -> bool:
-        """Tell whether it would fit if some Workloads went."""
-        uids = {uid_of(other) for other in gone}
-        left = [other for other in self.holding if uid_of(other) not in uids]
-        return fit(self.workload, cohorts.room(self.queue, self.members, left), self.flavors).flavors is not None
-
-    def stays_within_its_quota(self) -> bool:
-        """Tell whether the queue would not borrow for it in some flavor: only then may it take back what others have borrowed."""
-        room = cohorts.room(self.queue, self.members, self.holding)
-        needs = pod_set_needs(self.workload["spec"]["podSets"][0])
-        short = {
-            key[0]
-            for key, quota in room.quotas.items()
-            if needs.get(key[1]) and room.used(key) + needs[key[1]] > quota.nominal
-        }
-        return not {flavor for flavor, _ in room.quotas} <= short
-
-
-def victims(case: Case, order: Sequence[Object]) -> list[Object]:
-    """Give the fewest Workloads that must go, taken in `order`; none when nobody's going would help."""
-    chosen: list[Object] = []
-    for candidate in [other for other in order if _may_go(case, other)]:
-        chosen.append(candidate)
-        if case.fits_without(chosen):
-            return _fewest(case, chosen)
-    return []
-
-
-def _may_go(case: Case, other: Object) -> bool:
-    preemption = case.queue["spec"]["preemption"]
-    lower = other["spec"].get("priority", 0) < case.workload["spec"].get("priority", 0)
-    if admission_queue(other) == name_of(case.queue):
-        return bool(preemption["withinClusterQueue"] == "LowerPriority" and lower)
-    wanted = preemption["reclaimWithinCohort"]
-    if wanted == "Never" or (wanted == "LowerPriority" and not lower):
-        return False
-    return case.stays_within_its_quota() and _is_borrowed(case, other)
-
-
-def _is_borrowed(case: Case, other: Object) -> bool:
-    """Tell whether a Workload of another queue uses what that queue has borrowed."""
-    queue = next(one for one in case.members if name_of(one) == admission_queue(other))
-    room = cohorts.room(queue, case.members, case.holding)
-    return any(room.borrows(key) for key in cohorts.usage_of([other]))
-
-
-def _fewest(case: Case, chosen: list[Object]) -> list[Object]:
-    for spared in list(reversed(chosen))[1:]:
-        fewer = [other for other in chosen if other is not spared]
-        if case.fits_without(fewer):
-            chosen = fewer
-    return chosen

@@ -21,6 +21,7 @@ from localcloud.kubernetes.quantities import Amounts, add, read, requests
 from localcloud.kubernetes.resources import CLAIMS, NODES, PODS
 
 _COMPONENT = "default-scheduler"
+_GATED = "Scheduling is blocked due to non-empty scheduling gates"
 
 
 @dataclass
@@ -35,7 +36,7 @@ class Scheduler:
         pods = self.api.store.all_of(PODS)
         waiting = [pod for pod in pods if not dig(pod, "spec", "nodeName") and not is_deleted(pod)]
         for pod in sorted(waiting, key=self.api.store.born):
-            if missing := self._claim_obstacle(pod):
+            if missing := self._gate(pod) or self._claim_obstacle(pod):
                 self._refuse(pod, missing)
             else:
                 self._place(pod)
@@ -59,6 +60,9 @@ class Scheduler:
             return ["node(s) had untolerated taint {node.kubernetes.io/unreachable: }"]
         return _misfits(pod, node, self._used(name_of(node)))
 
+    def _gate(self, pod: Object) -> str:
+        return _GATED if pod["spec"].get("schedulingGates") else ""
+
     def _claim_obstacle(self, pod: Object) -> str:
         for volume in pod["spec"].get("volumes") or []:
             name = dig(volume, "persistentVolumeClaim", "claimName")
@@ -77,9 +81,11 @@ class Scheduler:
         found = condition(pod, "PodScheduled")
         if found is not None and found.get("message") == why:
             return
-        status = _with_condition(pod, {"status": "False", "reason": "Unschedulable", "message": why})
+        reason = "SchedulingGated" if why == _GATED else "Unschedulable"
+        status = _with_condition(pod, {"status": "False", "reason": reason, "message": why})
         self.api.write_status(PODS, pod, status, _COMPONENT)
-        events.record(self.api, pod, "FailedScheduling", why, _COMPONENT, "Warning")
+        if why != _GATED:
+            events.record(self.api, pod, "FailedScheduling", why, _COMPONENT, "Warning")
 
     def _bind(self, pod: Object, node: str) -> None:
         place = place_of(PODS, pod)

@@ -5,7 +5,8 @@ v1beta2 is stored. A v1beta1 field without a counterpart here stays as it is and
 
 import copy
 
-from localcloud.kubernetes.objects import Object
+from localcloud.kubernetes import topology
+from localcloud.kubernetes.objects import Object, dig
 from localcloud.kubernetes.resources import KUEUE, Resource
 
 _OLD = "v1beta1"
@@ -31,6 +32,7 @@ def to_stored(resource: Resource, version: str, thing: Object) -> Object:
         status.pop("flavors", None)
     if resource.kind == "Workload":
         _class_to_stored(spec)
+        _topology_to_stored(status)
     return new
 
 
@@ -47,10 +49,29 @@ def from_stored(resource: Resource, version: str, thing: Object) -> Object:
         _fungibility_from_stored(spec.get("flavorFungibility") or {})
     if resource.kind == "LocalQueue":
         _rename(status, "flavorsUsage", "flavorUsage")
+    if resource.kind == "Workload":
+        _topology_from_stored(status)
     if resource.kind == "Workload" and spec.get("priorityClassRef"):
         spec["priorityClassName"] = spec.pop("priorityClassRef")["name"]
         spec["priorityClassSource"] = _CLASS_SOURCE
     return old
+
+
+def _topology_from_stored(status: Object) -> None:
+    for found in _placed(status, "slices"):
+        found["domains"] = [{"count": count, "values": list(values)} for values, count in topology.read_places(found)]
+        del found["slices"]
+
+
+def _topology_to_stored(status: Object) -> None:
+    for found in _placed(status, "domains"):
+        places = [(tuple(domain["values"]), domain["count"]) for domain in found.pop("domains")]
+        found.update(topology.written(tuple(found["levels"]), places))
+
+
+def _placed(status: Object, key: str) -> list[Object]:
+    assignments = dig(status, "admission", "podSetAssignments") or []
+    return [found for one in assignments if key in (found := one.get("topologyAssignment") or {})]
 
 
 def _copied(thing: Object) -> Object:

@@ -5,8 +5,10 @@ Every function here gives a new status and writes nothing; the controller decide
 
 import copy
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+from localcloud.kubernetes import topology
+from localcloud.kubernetes.job_pods import INDEX
 from localcloud.kubernetes.job_rules import QUEUE_LABEL
 from localcloud.kubernetes.objects import (
     Object,
@@ -15,6 +17,7 @@ from localcloud.kubernetes.objects import (
     labels_of,
     name_of,
     owner_reference,
+    seconds_since,
     set_condition,
     uid_of,
 )
@@ -24,7 +27,11 @@ UID_LABEL = "kueue.x-k8s.io/job-uid"
 PRIORITY_LABEL = "kueue.x-k8s.io/priority-class"
 PODSET_LABEL = "kueue.x-k8s.io/podset"
 WORKLOAD_ANNOTATION = "kueue.x-k8s.io/workload"
+TAS_LABEL = "kueue.x-k8s.io/tas"
+GATE = {"name": "kueue.x-k8s.io/topology"}
+_MARKS = (PODSET_LABEL, TAS_LABEL, WORKLOAD_ANNOTATION)
 _OWN_LABELS = ("batch.kubernetes.io/controller-uid", "batch.kubernetes.io/job-name", "controller-uid", "job-name")
+_SPENT = "accumulatedPastExecutionTimeSeconds"
 _NO_RESERVATION = "The workload has no reservation"
 
 
@@ -72,7 +79,9 @@ def _pod_set(job: Object) -> Object:
         if limits:
             container["resources"]["requests"] = {**limits, **(container["resources"].get("requests") or {})}
     count = min(spec["parallelism"], spec.get("completions", spec["parallelism"]))
-    return {"name": "main", "count": count, "template": template}
+    wish = topology.requested(template["metadata"].get("annotations") or {})
+    request = {"topologyRequest": {**wish, "podIndexLabel": INDEX}} if wish else {}
+    return {"name": "main", "count": count, "template": template, **request}
 
 
 def admission_queue(workload: Object) -> str:
@@ -96,11 +105,14 @@ def pending(workload: Object, reason: str, message: str) -> Object:
     return status
 
 
-def admitted(workload: Object, queue: str, flavors: Mapping[str, str]) -> Object:
-    """Give the status of a Workload that got quota; `flavors` by resource."""
+def admitted(
+    workload: Object, queue: str, flavors: Sequence[Mapping[str, str]], places: Sequence[Object | None]
+) -> Object:
+    """Give the status of a Workload that got quota: for every pod set its flavors by resource, and its topologyAssignment."""
     status = _status(workload)
     status.pop("resourceRequests", None)
-    assignments = [_assignment(pod_set, flavors) for pod_set in workload["spec"]["podSets"]]
+    pieces = zip(workload["spec"]["podSets"], flavors, places, strict=True)
+    assignments = [_assignment(pod_set, chosen, place) for pod_set, chosen, place in pieces]
     status["admission"] = {"clusterQueue": queue, "podSetAssignments": assignments}
     _set(workload, status, "QuotaReserved", "True", "QuotaReserved", f"Quota reserved in ClusterQueue {queue}")
     for kind in ("Evicted", "Preempted"):
@@ -111,13 +123,14 @@ def admitted(workload: Object, queue: str, flavors: Mapping[str, str]) -> Object
     return status
 
 
-def _assignment(pod_set: Object, flavors: Mapping[str, str]) -> Object:
+def _assignment(pod_set: Object, flavors: Mapping[str, str], place: Object | None) -> Object:
     needs = pod_set_needs(pod_set)
     return {
         "name": pod_set["name"],
         "count": pod_set["count"],
-        "flavors": {name: flavors[name] for name in sorted(needs)},
-        "resourceUsage": _written(needs),
+        "flavors": {name: flavors[name] for name in sorted(flavors)},
+        "resourceUsage": _written({name: needs[name] for name in flavors}),
+        **({"topologyAssignment": place} if place else {}),
     }
 
 
@@ -150,18 +163,35 @@ def requeued(workload: Object) -> Object:
     """Give the status of an evicted Workload once its pods are gone: the quota is free again."""
     status = _status(workload)
     status.pop("admission")
+    ran = condition(workload, "Admitted")
+    if ran is not None and ran["status"] == "True":
+        status[_SPENT] = status.get(_SPENT, 0) + int(seconds_since(ran["lastTransitionTime"]))
     why = condition(workload, "Evicted") or {}
-    again = "True" if workload["spec"].get("active", True) else "False"
+    again = "True" if why["reason"] == "Preempted" else "False"
     _set(workload, status, "QuotaReserved", "False", "Pending", why["message"])
     _set(workload, status, "Admitted", "False", "NoReservation", _NO_RESERVATION)
     _set(workload, status, "Requeued", again, why["reason"], why["message"])
     return status
 
 
-def reactivated(workload: Object) -> Object:
-    """Give the status of a Workload somebody switched on again."""
+_OBSTACLES_GONE = {  # by the reason for which a Workload was evicted and does not wait again
+    "Deactivated": ("Reactivated", "The workload was reactivated"),
+    "ClusterQueueStopped": ("ClusterQueueRestarted", "The ClusterQueue was restarted after being stopped"),
+    "LocalQueueStopped": ("LocalQueueRestarted", "The LocalQueue was restarted after being stopped"),
+}
+
+
+def kept_out_by(workload: Object) -> str:
+    """Give the reason for which an evicted Workload does not wait again, or an empty string."""
+    found = condition(workload, "Requeued") or {}
+    reason = str(found.get("reason", ""))
+    return reason if found.get("status") == "False" and reason in _OBSTACLES_GONE else ""
+
+
+def back_again(workload: Object, reason: str) -> Object:
+    """Give the status of a Workload that waits again; `reason` is what has kept it out."""
     status = _status(workload)
-    _set(workload, status, "Requeued", "True", "Reactivated", "The workload was reactivated")
+    _set(workload, status, "Requeued", "True", *_OBSTACLES_GONE[reason])
     return status
 
 
@@ -192,6 +222,9 @@ def started(job: Object, workload: Object, node_labels: Mapping[str, str]) -> Ob
         spec["nodeSelector"] = {**(spec.get("nodeSelector") or {}), **node_labels}
     metadata["labels"] = {**(metadata.get("labels") or {}), PODSET_LABEL: "main"}
     metadata["annotations"] = {**(metadata.get("annotations") or {}), WORKLOAD_ANNOTATION: name_of(workload)}
+    if "topologyAssignment" in workload["status"]["admission"]["podSetAssignments"][0]:
+        metadata["labels"][TAS_LABEL] = "true"
+        spec["schedulingGates"] = [*(spec.get("schedulingGates") or []), GATE]
     job["spec"]["suspend"] = False
     return job
 
@@ -202,8 +235,11 @@ def restored(job: Object, workload: Object) -> Object:
     template["spec"].pop("nodeSelector", None)
     if before["spec"].get("nodeSelector"):
         template["spec"]["nodeSelector"] = before["spec"]["nodeSelector"]
-    for key, word in (("labels", PODSET_LABEL), ("annotations", WORKLOAD_ANNOTATION)):
-        left = {name: value for name, value in (template["metadata"].get(key) or {}).items() if name != word}
+    template["spec"].pop("schedulingGates", None)
+    if before["spec"].get("schedulingGates"):
+        template["spec"]["schedulingGates"] = before["spec"]["schedulingGates"]
+    for key in ("labels", "annotations"):
+        left = {name: value for name, value in (template["metadata"].get(key) or {}).items() if name not in _MARKS}
         template["metadata"].pop(key, None)
         template["metadata"].update({key: left} if left else {})
     return job

@@ -52,3 +52,9 @@ def probe(access: client.Configuration) -> Iterator[Probe]:
     assert made.code == 201
     yield mine
     mine.call("DELETE", f"/api/v1/namespaces/{name}")
+
+
+@pytest.fixture
+def patience() -> float:
+    """Seconds for which nothing may change before a state counts as reached; a real controller looks less often than ours."""
+    return 2.0 if os.environ.get("KUBECONFIG") else 0.3

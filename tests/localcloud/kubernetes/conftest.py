@@ -17,6 +17,7 @@ from localcloud.kubernetes import Image, LocalCluster
 from tests import patience
 from tests.cluster.probe import Probe
 from tests.localcloud.kubernetes.anybody import anybody
+from tests.localcloud.kubernetes.kueue_world import World
 
 DIGEST = "sha256:" + "a" * 64
 IMAGE = f"registry.local/tool@{DIGEST}"
@@ -127,3 +128,9 @@ def team(cluster: LocalCluster) -> Team:
     made = Team(cluster, name)
     made.core.create_namespace({"metadata": {"name": name}})
     return made
+
+
+@pytest.fixture
+def world(team: Team) -> Iterator[World]:
+    yield (made := World(team))
+    made.end_all()

@@ -154,7 +154,7 @@ def test_a_finished_job_goes_after_its_time_to_live(team, eventually):
         return False
 
     eventually(is_gone)
-    assert team.pods_of("j") == []
+    eventually(lambda: team.pods_of("j") == [])
 
 
 def test_events_tell_the_story_of_a_job(team, eventually):

@@ -275,9 +275,9 @@ def test_events_tell_the_story_of_a_queued_job(team, queue):
 
 
 @pytest.mark.parametrize(("version", "field", "value", "told"), [
-    ("v1beta2", "fairSharing", {"weight": 1}, "spec.fairSharing"),
+    ("v1beta2", "admissionScope", {"admissionMode": "NoAdmissionFairSharing"}, "spec.admissionScope"),
     ("v1beta1", "admissionChecksStrategy", {"admissionChecks": []}, "spec.admissionChecksStrategy"),
-    ("v1beta2", "preemption", {"borrowWithinCohort": {"policy": "LowerPriority"}}, "spec.preemption.borrowWithinCohort"),
+    ("v1beta2", "flavorFungibility", {"preference": "BorrowingOverPreemption"}, "spec.flavorFungibility.preference"),
 ])  # fmt: skip
 def test_a_queue_field_that_is_not_emulated_is_refused_by_name(team, queue, version, field, value, told):
     queue.name += "-other"
