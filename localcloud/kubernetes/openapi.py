@@ -13,10 +13,8 @@ from kubernetes.client import models
 from localcloud.kubernetes import resources
 from localcloud.kubernetes.objects import Object
 from localcloud.kubernetes.resources import Resource
-from localcloud.kubernetes.schema import MODEL_NAMES
+from localcloud.kubernetes.schema import DICT_OF, LIST_OF, MODEL_NAMES
 
-_LIST = re.compile(r"^list\[(.+)\]$")
-_DICT = re.compile(r"^dict\[str, (.+)\]$")
 _PLAIN: dict[str, Object] = {
     "str": {"type": "string"},
     "datetime": {"type": "string", "format": "date-time"},
@@ -26,7 +24,7 @@ _PLAIN: dict[str, Object] = {
     "object": {},
 }
 _STRICT = {"name": "fieldValidation", "in": "query", "schema": {"type": "string", "uniqueItems": True}}
-_VERBS = {"get": "get", "put": "put", "patch": "patch", "delete": "delete"}
+_VERBS = ("get", "put", "patch", "delete")
 
 
 def document(path: str) -> Object | None:
@@ -108,9 +106,9 @@ def _words(model: Any, name: str) -> str:
 def _type(kind: str, schemas: dict[str, Object]) -> Object:
     if kind in _PLAIN:
         return _PLAIN[kind]
-    if found := _LIST.match(kind):
+    if found := LIST_OF.match(kind):
         return {"type": "array", "items": _type(found[1], schemas)}
-    if found := _DICT.match(kind):
+    if found := DICT_OF.match(kind):
         return {"type": "object", "additionalProperties": _type(found[1], schemas)}
     if kind not in schemas:
         schemas[kind] = {}  # models refer to each other in circles

@@ -20,8 +20,8 @@ _SCALARS: dict[str, tuple[type, ...]] = {
 }  # fmt: skip
 _GO_NAMES = {"str": "string", "datetime": "string", "int": "int32", "bool": "bool", "float": "float64"}
 _QUANTITIES = ("limits", "requests", "capacity", "allocatable", "hard", "used")
-_LIST = re.compile(r"^list\[(.+)\]$")
-_DICT = re.compile(r"^dict\[str, (.+)\]$")
+LIST_OF = re.compile(r"^list\[(.+)\]$")
+DICT_OF = re.compile(r"^dict\[str, (.+)\]$")
 
 
 @dataclass
@@ -36,9 +36,9 @@ class Check:
         """Give the value without unknown fields; StatusError 400 for a wrong type."""
         if kind in _SCALARS:
             return self._scalar(kind, value, path, owner)
-        if found := _LIST.match(kind):
+        if found := LIST_OF.match(kind):
             return self._list(found[1], value, path, owner)
-        if found := _DICT.match(kind):
+        if found := DICT_OF.match(kind):
             return self._dict(found[1], value, path, owner)
         return self._model(getattr(models, kind), value, path, owner)
 
