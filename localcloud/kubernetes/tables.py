@@ -20,12 +20,15 @@ def is_wanted(accept: str) -> bool:
 def table(kind: str, things: list[Object], metadata: Object, included: str) -> Object:
     """Give a Table of objects; `included` is the request's includeObject: None, Metadata (the default) or Object."""
     columns = _COLUMNS.get(kind, {"Name": name_of, "Age": _age})
-    definitions = [
-        {"name": name, "type": "string", "format": "name" if name == "Name" else "", "priority": 0} for name in columns
-    ]
+    definitions = [_definition(name) for name in columns]
     rows = [{"cells": [cell(thing) for cell in columns.values()], **_object(thing, included)} for thing in things]
     head = {"kind": "Table", "apiVersion": "meta.k8s.io/v1", "metadata": metadata}
-    return {**head, "columnDefinitions": [{**d, "description": d["name"]} for d in definitions], "rows": rows}
+    return {**head, "columnDefinitions": definitions, "rows": rows}
+
+
+def _definition(name: str) -> Object:
+    shape = "name" if name == "Name" else ""
+    return {"name": name, "type": "string", "format": shape, "description": name, "priority": 0}
 
 
 def _object(thing: Object, included: str) -> Object:
