@@ -20,6 +20,12 @@ class Cause:
     reason: str = "FieldValueInvalid"
 
 
+def unsupported(path: str, found: object, allowed: Sequence[str]) -> Cause:
+    """Give the cause of a value that is none of those a field may have."""
+    listed = ", ".join(f'"{word}"' for word in allowed)
+    return Cause(path, f'Unsupported value: "{found}": supported values: {listed}', "FieldValueNotSupported")
+
+
 class StatusError(Exception):
     """A refused request; `headers` are added to the HTTP answer."""
 
