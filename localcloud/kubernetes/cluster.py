@@ -19,6 +19,7 @@ from localcloud.kubernetes.api import Api
 from localcloud.kubernetes.authentication import OWN_TOKEN, Tokens, User, nobody
 from localcloud.kubernetes.certificates import issue
 from localcloud.kubernetes.containers import Host
+from localcloud.kubernetes.definitions import Definitions
 from localcloud.kubernetes.escalation import Limits
 from localcloud.kubernetes.garbage import Garbage
 from localcloud.kubernetes.images import Image
@@ -85,6 +86,7 @@ class LocalCluster:
             "jobs": Jobs(self._api, self.speed),
             "scheduler": Scheduler(self._api, self.node),
             "kubelet": self._kubelet,
+            "definitions": Definitions(self._api),
             "garbage": Garbage(self._api),
             "volumes": Volumes(self._api),
         }

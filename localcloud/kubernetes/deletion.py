@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from localcloud.kubernetes import errors
 from localcloud.kubernetes.api import Api, Place, place_of
 from localcloud.kubernetes.objects import Object, is_deleted, is_finished_pod, owner_uids, uid_of
-from localcloud.kubernetes.resources import ALL, JOBS, NAMESPACES, PODS, Resource
+from localcloud.kubernetes.resources import JOBS, NAMESPACES, PODS, Resource
 
 FOREGROUND = "foregroundDeletion"
 
@@ -83,7 +83,7 @@ def _marked(place: Place, found: Object, finalizers: list[str], grace: int) -> O
 
 def dependents(api: Api, uid: str) -> list[tuple[Resource, Object]]:
     """Give every object that names this uid as an owner."""
-    return [(r, thing) for r in ALL for thing in api.store.all_of(r) if uid in owner_uids(thing)]
+    return [(r, thing) for r in api.kinds.all() for thing in api.store.all_of(r) if uid in owner_uids(thing)]
 
 
 def _orphan(api: Api, owner: Object) -> None:
