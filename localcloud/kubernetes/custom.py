@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator
 
-from localcloud.kubernetes import structural, validation
+from localcloud.kubernetes import schema_rules, structural, validation
 from localcloud.kubernetes.errors import Cause
 from localcloud.kubernetes.objects import Object
 from localcloud.kubernetes.resources import Resource
 from localcloud.kubernetes.schema import Check, strict_error
+
+_NOT_ASKED = "some validation rules were not checked because the object was invalid; correct the existing errors to complete validation"
 
 
 def decode(resource: Resource, thing: Object, version: str, *, strict: bool) -> Object:
@@ -30,4 +32,16 @@ def causes(resource: Resource, new: Object, old: Object | None, version: str) ->
     """Give everything wrong with an object; what a create says of a status of its own is not kept, so it is not judged."""
     ignored = ("status",) if old is None and resource.status else ()
     judged = {key: part for key, part in new.items() if key not in ignored}
-    yield from validation.causes(_schema(resource, version), judged, "")
+    schema = _schema(resource, version)
+    wrong = list(validation.causes(schema, judged, ""))
+    yield from wrong
+    if validation.blocks_rules(wrong):
+        yield Cause("<nil>", f'Invalid value: "null": {_NOT_ASKED}')
+    else:
+        yield from schema_rules.causes(schema, _visible(judged), _visible(old) if old else None)
+
+
+def _visible(thing: Object) -> Object:
+    """An object as its rules see it: of its metadata only the name."""
+    metadata = {key: value for key, value in thing["metadata"].items() if key in ("name", "generateName")}
+    return {**thing, "metadata": metadata}

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from localcloud.kubernetes import columns, structural, validation
+from localcloud.kubernetes import columns, schema_rules, structural, validation
 from localcloud.kubernetes.errors import Cause, unsupported
 from localcloud.kubernetes.objects import Object, dig, is_true, name_of
 from localcloud.kubernetes.validation import shown
@@ -99,10 +99,10 @@ def _schema_causes(version: Object, path: str) -> Iterator[Cause]:
         return
     if schema.get("type") not in (None, "object"):
         yield Cause(f"{path}.type", f"Invalid value: {shown(schema['type'])}: must be object at the root")
-    yield from _structure_causes(schema, path, "at the root")
+    yield from _structure_causes(schema, path, "at the root", correlated=True)
 
 
-def _structure_causes(schema: Object, path: str, where: str) -> Iterator[Cause]:
+def _structure_causes(schema: Object, path: str, where: str, *, correlated: bool) -> Iterator[Cause]:
     yield from _type_causes(schema, path, where)
     for key in _ALWAYS_FORBIDDEN:
         if key in schema:
@@ -113,8 +113,10 @@ def _structure_causes(schema: Object, path: str, where: str) -> Iterator[Cause]:
     if schema.get("properties") and schema.get("additionalProperties"):
         yield _forbidden(f"{path}.additionalProperties", "additionalProperties and properties are mutual exclusive")
     yield from _default_causes(schema, f"{path}.default")
+    yield from schema_rules.rule_causes(schema, path, correlated=correlated)
+    correlated = correlated and (schema.get("type") != "array" or schema.get("x-kubernetes-list-type") == "map")
     for inner, part, place in _inner(schema, path):
-        yield from _structure_causes(part, inner, place)
+        yield from _structure_causes(part, inner, place, correlated=correlated)
 
 
 def _type_causes(schema: Object, path: str, where: str) -> Iterator[Cause]:

@@ -110,11 +110,11 @@ def test_what_the_schema_does_not_allow_is_invalid(widgets: Widgets, spec: dict[
 
 
 def test_a_text_that_is_too_long_is_invalid(widgets: Widgets) -> None:
-    assert [line[:21] for line in widgets.wrong(size=1, code="abcdef")] == ["spec.code: Too long: "]
+    assert widgets.wrong(size=1, code="abcdef")[0].startswith("spec.code: Too long: ")
 
 
 def test_what_the_schema_allows_is_kept(widgets: Widgets) -> None:
-    spec = {"size": 99, "color": "blue", "code": "ab", "port": "http", "maybe": None}
+    spec: dict[str, Any] = {"size": 99, "color": "blue", "code": "ab", "port": "http", "maybe": None}
     assert widgets.make("a", **spec).body["spec"] == spec
     assert widgets.make("b", size=1, port=80).body["spec"]["port"] == 80
 
