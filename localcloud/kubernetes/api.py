@@ -59,9 +59,13 @@ def place_of(resource: Resource, thing: Object, subresource: str = "") -> Place:
 
 @dataclass
 class Api:
-    """The verbs over one store. Objects go in and come out in the stored version."""
+    """The verbs over one store. Objects go in and come out in the stored version.
+
+    Each of `admissions` sees a new object before it is stored and raises for what the cluster's state does not allow.
+    """
 
     store: Store = field(default_factory=Store)
+    admissions: list[Callable[[Store, Resource, Object], None]] = field(default_factory=list)
 
     @property
     def kinds(self) -> Kinds:
@@ -84,6 +88,8 @@ class Api:
             self._require_namespace(resource, namespace, name_of(new))
             new = _judged(resource, new, None, options)
             options.check(resource, new, None)
+            for admit in self.admissions:
+                admit(self.store, resource, new)
             if self.store.get(resource, namespace, name_of(new)) is not None:
                 raise errors.already_exists(resource, name_of(new))
             _stamp_birth(resource, new)

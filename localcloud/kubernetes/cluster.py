@@ -29,6 +29,7 @@ from localcloud.kubernetes.kueue import Kueue
 from localcloud.kubernetes.loops import Loop
 from localcloud.kubernetes.refusals import Refusals
 from localcloud.kubernetes.request_log import RequestLog, Seen, When
+from localcloud.kubernetes.resource_quotas import ResourceQuotas, require_room
 from localcloud.kubernetes.resources import NAMESPACES
 from localcloud.kubernetes.scheduling import Scheduler
 from localcloud.kubernetes.server import Door, Server
@@ -59,7 +60,7 @@ class LocalCluster:
         self._certificates = issue(self.name)
         self._refusals = Refusals()
         self._requests = RequestLog()
-        self._api = Api()
+        self._api = Api(admissions=[require_room])
         self._kubelet = Kubelet(Host(self._api, self.folder / ".pods", self.images, self.speed), self.node)
         self._authorizer = authorization.Authorizer(self._api)
         self._verbs = Verbs(self._api, self._kubelet.logs, Limits(self._authorizer).check)
@@ -87,6 +88,7 @@ class LocalCluster:
             "scheduler": Scheduler(self._api, self.node),
             "kubelet": self._kubelet,
             "definitions": Definitions(self._api),
+            "quotas": ResourceQuotas(self._api),
             "garbage": Garbage(self._api),
             "volumes": Volumes(self._api),
         }

@@ -7,6 +7,7 @@ from localcloud.kubernetes import custom, kueue_rules, schema
 from localcloud.kubernetes.definition_rules import admit_definition
 from localcloud.kubernetes.errors import Cause, invalid
 from localcloud.kubernetes.job_rules import admit_job
+from localcloud.kubernetes.namespace_usage import admit_quota
 from localcloud.kubernetes.objects import Object, name_of
 from localcloud.kubernetes.pod_rules import admit_pod
 from localcloud.kubernetes.rbac_rules import admit_binding, admit_role
@@ -94,6 +95,7 @@ _RULES: dict[str, Rule] = {
     "RoleBinding": admit_binding,
     "ClusterRoleBinding": admit_binding,
     "CustomResourceDefinition": admit_definition,
+    "ResourceQuota": admit_quota,
 }
 
 
