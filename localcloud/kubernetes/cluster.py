@@ -27,6 +27,7 @@ from localcloud.kubernetes.jobs import Jobs
 from localcloud.kubernetes.kubelet import Kubelet, register
 from localcloud.kubernetes.kueue import Kueue
 from localcloud.kubernetes.loops import Loop
+from localcloud.kubernetes.pod_security import require_secure
 from localcloud.kubernetes.refusals import Refusals
 from localcloud.kubernetes.request_log import RequestLog, Seen, When
 from localcloud.kubernetes.resource_quotas import ResourceQuotas, require_room
@@ -60,7 +61,7 @@ class LocalCluster:
         self._certificates = issue(self.name)
         self._refusals = Refusals()
         self._requests = RequestLog()
-        self._api = Api(admissions=[require_room])
+        self._api = Api(admissions=[require_secure, require_room])
         self._kubelet = Kubelet(Host(self._api, self.folder / ".pods", self.images, self.speed), self.node)
         self._authorizer = authorization.Authorizer(self._api)
         self._verbs = Verbs(self._api, self._kubelet.logs, Limits(self._authorizer).check)

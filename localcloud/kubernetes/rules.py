@@ -10,6 +10,7 @@ from localcloud.kubernetes.job_rules import admit_job
 from localcloud.kubernetes.namespace_usage import admit_quota
 from localcloud.kubernetes.objects import Object, name_of
 from localcloud.kubernetes.pod_rules import admit_pod
+from localcloud.kubernetes.pod_security import label_causes
 from localcloud.kubernetes.rbac_rules import admit_binding, admit_role
 from localcloud.kubernetes.resources import KUEUE, Resource
 
@@ -63,7 +64,7 @@ def _admit_namespace(new: Object, _: Object | None) -> list[Cause]:
     labels = new["metadata"].get("labels") or {}
     new["metadata"]["labels"] = {**labels, "kubernetes.io/metadata.name": name_of(new)}
     new["spec"] = {"finalizers": ["kubernetes"]}
-    return []
+    return label_causes(new)
 
 
 def _admit_claim(new: Object, old: Object | None) -> list[Cause]:
