@@ -36,7 +36,7 @@ def causes(resource: Resource, new: Object, old: Object | None, version: str) ->
     wrong = list(validation.causes(schema, judged, ""))
     yield from wrong
     if validation.blocks_rules(wrong):
-        yield Cause("<nil>", f'Invalid value: "null": {_NOT_ASKED}')
+        yield Cause("<nil>", f"Invalid value: null: {_NOT_ASKED}")
     else:
         yield from schema_rules.causes(schema, _visible(judged), _visible(old) if old else None)
 

@@ -37,17 +37,21 @@ def _answer(rule: Object, schema: Object, values: tuple[Any, Any], path: str) ->
     variables = {name: as_cel(schema, value) for name, value in named if value is not None}
     try:
         if evaluate(rule["rule"], variables) is not True:
-            yield _cause(rule, schema, _message(rule, variables), path)
+            yield _cause(rule, values[0], _message(rule, variables), path)
     except ExpressionError as error:
-        yield _cause({}, schema, f"{error} evaluating rule: {rule.get('message') or rule['rule'].strip()}", path)
+        kind = shown(schema.get("type") or "unknown")
+        why = f"{error} evaluating rule: {rule.get('message') or rule['rule'].strip()}"
+        yield Cause(path or _ROOT, f"Invalid value: {kind}: {why}")
 
 
-def _cause(rule: Object, schema: Object, message: str, path: str) -> Cause:
+def _cause(rule: Object, value: Any, message: str, path: str) -> Cause:
+    """What a rule says against a value; since Kubernetes 1.35 a plain value is shown, and before it the type of any."""
     place = f"{path}{rule.get('fieldPath', '')}".removeprefix(".") or _ROOT
-    reason, kind = rule.get("reason", "FieldValueInvalid"), shown(schema.get("type") or "unknown")
+    reason = rule.get("reason", "FieldValueInvalid")
     if reason == "FieldValueDuplicate":
-        return Cause(place, f"Duplicate value: {kind}", reason)
-    return Cause(place, f"{_REASONS.get(reason, f'Invalid value: {kind}')}: {message}", reason)
+        return Cause(place, f"Duplicate value: {shown(value)}", reason)
+    plain = "" if isinstance(value, dict | list) else f": {shown(value)}"
+    return Cause(place, f"{_REASONS.get(reason, f'Invalid value{plain}')}: {message}", reason)
 
 
 def _message(rule: Object, variables: Object) -> str:

@@ -1,5 +1,6 @@
-"""What any API server makes of rules in CEL in a definition's schema."""
+"""What any API server makes of rules in CEL in a definition's schema. Before Kubernetes 1.35 messages show a value's type and not the value."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -41,31 +42,32 @@ def widgets(probe: Probe) -> Iterator[Widgets]:
 
 
 @pytest.mark.parametrize(("spec", "wrong"), [
-    ({"size": 200, "color": "red"}, 'spec: Invalid value: "object": big must be blue'),
-    ({"size": 5, "foo-bar": 5}, 'spec: Invalid value: "object": foo-bar must be over 5'),
-    ({"size": 5, "names": ["xb", "xa"]}, 'spec.names: Invalid value: "object": unsorted'),
-    ({"size": 5, "names": ["a"]}, "spec.names[0]: Forbidden: starts with x"),
-    ({"size": 5, "ratio": 1}, 'spec.ratio: Invalid value: "number": failed rule: self * 2.0 <= 1.0'),
+    ({"size": 200, "color": "red"}, 'spec: Invalid value: ("object": )?big must be blue'),
+    ({"size": 5, "foo-bar": 5}, 'spec: Invalid value: ("object": )?foo-bar must be over 5'),
+    ({"size": 5, "names": ["xb", "xa"]}, r'spec\.names: Invalid value: ("object": )?unsorted'),
+    ({"size": 5, "names": ["a"]}, r"spec\.names\[0\]: Forbidden: starts with x"),
+    ({"size": 5, "ratio": 1}, r'spec\.ratio: Invalid value: (1|"number"): failed rule: self \* 2\.0 <= 1\.0'),
 ])  # fmt: skip
 def test_a_rule_that_does_not_hold_is_a_cause(widgets: Widgets, spec: dict[str, Any], wrong: str) -> None:
-    assert widgets.wrong(**spec) == [wrong]
+    (line,) = widgets.wrong(**spec)
+    assert re.fullmatch(wrong, line)
 
 
 def test_what_the_rules_allow_is_kept(widgets: Widgets) -> None:
-    spec = {"size": 200, "color": "blue", "ratio": 0.5, "names": ["xa", "xb"], "foo-bar": 201}
+    spec: dict[str, Any] = {"size": 200, "color": "blue", "ratio": 0.5, "names": ["xa", "xb"], "foo-bar": 201}
     assert widgets.make("a", **spec).body["spec"] == spec
 
 
 def test_a_rule_about_what_is_missing_says_so(widgets: Widgets) -> None:
     (wrong,) = widgets.wrong(size=200)
-    assert wrong == 'spec: Invalid value: "object": no such key: color evaluating rule: big must be blue'
+    assert re.fullmatch('spec: Invalid value: ("object": )?no such key: color evaluating rule: big must be blue', wrong)
 
 
 def test_rules_are_not_asked_of_what_the_schema_forbids(widgets: Widgets) -> None:
     required, unasked = widgets.wrong(color="red")
     assert required == "spec.size: Required value"
-    assert unasked == (
-        '<nil>: Invalid value: "null": some validation rules were not checked because the object was invalid; '
+    assert unasked.replace('"null"', "null") == (
+        "<nil>: Invalid value: null: some validation rules were not checked because the object was invalid; "
         "correct the existing errors to complete validation"
     )
 
@@ -75,7 +77,7 @@ def test_a_rule_about_a_change_compares_with_what_was(widgets: Widgets) -> None:
     path = f"{widgets.path}/a"
     reply = widgets.probe.patch(path, {"spec": {"color": "blue"}})
     assert (reply.code, reply.body["details"]["causes"][0]["field"]) == (422, "spec.color")
-    assert reply.body["message"].endswith('spec.color: Invalid value: "string": a color stays')
+    assert re.search(r'spec\.color: Invalid value: "(blue|string)": a color stays$', reply.body["message"])
     assert widgets.probe.patch(path, {"spec": {"size": 2}}).code == 200
     lighter = [{"name": "q", "weight": 1}, {"name": "p", "weight": 4}]
     reply = widgets.probe.patch(path, {"spec": {"parts": lighter}})
