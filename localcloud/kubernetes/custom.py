@@ -33,7 +33,7 @@ def causes(resource: Resource, new: Object, old: Object | None, version: str) ->
     ignored = ("status",) if old is None and resource.status else ()
     judged = {key: part for key, part in new.items() if key not in ignored}
     schema = _schema(resource, version)
-    wrong = list(validation.causes(schema, judged, ""))
+    wrong = list(validation.causes(schema, judged, "", old))
     yield from wrong
     if validation.blocks_rules(wrong):
         yield Cause("<nil>", f"Invalid value: null: {_NOT_ASKED}")

@@ -1,19 +1,20 @@
 """Rules in CEL that a schema has (`x-kubernetes-validations`): asked of a value, and of what it was before.
 
 A rule that names `oldSelf` is about a change, and is asked only where there is an old value; an item of a list has one only in a list with keys.
+Other rules are not asked again of what did not change.
 """
 
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
+from localcloud.kubernetes import structural
 from localcloud.kubernetes.errors import Cause
 from localcloud.kubernetes.expressions import ExpressionError, check, evaluate, names
 from localcloud.kubernetes.objects import Object
 from localcloud.kubernetes.validation import shown
 
 RULES = "x-kubernetes-validations"
-_KEYS = "x-kubernetes-list-map-keys"
 _ROOT = "<nil>"
 _WORDS = (("__", "__underscores__"), (".", "__dot__"), ("-", "__dash__"), ("/", "__slash__"))
 _RESERVED = {
@@ -26,7 +27,8 @@ _REASONS = {"FieldValueForbidden": "Forbidden", "FieldValueRequired": "Required 
 def causes(schema: Object, new: Any, old: Any, path: str = "") -> Iterator[Cause]:
     """Give what the rules of a schema, and of everything in it, say against a value; `old` is None where there was none."""
     for rule in schema.get(RULES) or []:
-        if old is not None or "oldSelf" not in names(rule["rule"]):
+        is_asked = old is not None if "oldSelf" in names(rule["rule"]) else old is None or old != new
+        if is_asked:
             yield from _answer(rule, schema, (new, old), path)
     for inner, part, before, place in _inner(schema, new, old, path):
         yield from causes(inner, part, before, place)
@@ -74,14 +76,7 @@ def _inner(schema: Object, new: Any, old: Any, path: str) -> Iterator[tuple[Obje
                 yield inner, part, old.get(key) if isinstance(old, dict) else None, f"{path}.{key}" if path else key
     elif isinstance(new, list) and isinstance(schema.get("items"), dict):
         for index, item in enumerate(new):
-            yield schema["items"], item, _counterpart(schema, item, old), f"{path}[{index}]"
-
-
-def _counterpart(schema: Object, item: Any, old: Any) -> Any:
-    keys = schema.get(_KEYS) or []
-    if not keys or not isinstance(old, list):
-        return None
-    return next((one for one in old if all(one.get(key) == item.get(key) for key in keys)), None)
+            yield schema["items"], item, structural.counterpart(schema, item, old), f"{path}[{index}]"
 
 
 def as_cel(schema: Object, value: Any) -> Any:

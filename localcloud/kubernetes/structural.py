@@ -71,3 +71,11 @@ def fill(schema: Object, value: Any) -> Any:
 
 def _counts_as_missing(schema: Object | None, value: Any) -> bool:
     return value is None and schema is not None and "default" in schema and not schema.get("nullable")
+
+
+def counterpart(schema: Object, item: Any, old: Any) -> Any:
+    """Give the item of an old list that has the same keys; None in a list without keys."""
+    keys = schema.get("x-kubernetes-list-map-keys") or []
+    if not keys or not isinstance(old, list) or not isinstance(item, dict):
+        return None
+    return next((one for one in old if all(one.get(key) == item.get(key) for key in keys)), None)

@@ -1,5 +1,6 @@
 """What is wrong with a value by its schema, in the words of a real API server (kube-openapi's, as apiextensions repeats them).
 
+What did not change is not judged again (ratcheting): an object that a schema has overtaken can still be changed elsewhere.
 `format` is checked for the formats that the standard library can read; the others are notes for people.
 """
 
@@ -11,6 +12,7 @@ from collections.abc import Callable, Iterator
 from datetime import date, datetime
 from typing import Any
 
+from localcloud.kubernetes import structural
 from localcloud.kubernetes.errors import Cause
 from localcloud.kubernetes.objects import Object
 from localcloud.kubernetes.structural import INT_OR_STRING
@@ -33,9 +35,9 @@ def blocks_rules(causes: list[Cause]) -> bool:
     return any(cause.reason in _BLOCKING for cause in causes)
 
 
-def causes(schema: Object, value: Any, path: str) -> Iterator[Cause]:
-    """Give everything wrong with a value."""
-    if value is None and schema.get("nullable"):
+def causes(schema: Object, value: Any, path: str, old: Any = None) -> Iterator[Cause]:
+    """Give everything wrong with a value; `old` is what stood in its place, None where nothing did."""
+    if (value is None and schema.get("nullable")) or (old is not None and value == old):
         return
     if wrong := _type_cause(schema, value, path):
         yield wrong
@@ -43,7 +45,7 @@ def causes(schema: Object, value: Any, path: str) -> Iterator[Cause]:
     yield from _enum_causes(schema, value, path)
     for kind, check in _CHECKS:
         if isinstance(value, kind) and not isinstance(value, bool):
-            yield from check(schema, value, path)
+            yield from check(schema, value, path, old)
     yield from _composite_causes(schema, value, path)
 
 
@@ -73,7 +75,7 @@ def _enum_causes(schema: Object, value: Any, path: str) -> Iterator[Cause]:
         yield Cause(path, f"Unsupported value: {shown(value)}: supported values: {listed}", "FieldValueNotSupported")
 
 
-def _number_causes(schema: Object, value: float, path: str) -> Iterator[Cause]:
+def _number_causes(schema: Object, value: float, path: str, _: Any) -> Iterator[Cause]:
     low, high, step = (schema.get(key) for key in ("minimum", "maximum", "multipleOf"))
     above, below = schema.get("exclusiveMinimum"), schema.get("exclusiveMaximum")
     if low is not None and (value <= low if above else value < low):
@@ -88,7 +90,7 @@ def _invalid(path: str, value: Any, why: str) -> Cause:
     return Cause(path, f"Invalid value: {shown(value)}: {path} in body {why}")
 
 
-def _text_causes(schema: Object, value: str, path: str) -> Iterator[Cause]:
+def _text_causes(schema: Object, value: str, path: str, _: Any) -> Iterator[Cause]:
     most, least = schema.get("maxLength"), schema.get("minLength")
     if most is not None and len(value) > most:
         yield Cause(path, f"Too long: may not be more than {most} bytes", "FieldValueTooLong")
@@ -109,10 +111,12 @@ def _has_format(name: str, value: str) -> bool:
     return True
 
 
-def _list_causes(schema: Object, value: list[Any], path: str) -> Iterator[Cause]:
+def _list_causes(schema: Object, value: list[Any], path: str, old: Any) -> Iterator[Cause]:
     yield from _size_causes(schema, len(value), path, "Items", "items")
     for index, item in enumerate(value):
-        yield from causes(schema.get("items") or {}, item, f"{path}[{index}]")
+        yield from causes(
+            schema.get("items") or {}, item, f"{path}[{index}]", structural.counterpart(schema, item, old)
+        )
     keys = [_key(schema, item) for item in value] if schema.get("x-kubernetes-list-type") in ("set", "map") else []
     for index, key in enumerate(keys):
         if key in keys[:index]:
@@ -132,7 +136,7 @@ def _size_causes(schema: Object, size: int, path: str, word: str, noun: str) -> 
         yield _invalid(path, size, f"should have at least {least} {noun}")
 
 
-def _object_causes(schema: Object, value: Object, path: str) -> Iterator[Cause]:
+def _object_causes(schema: Object, value: Object, path: str, old: Any) -> Iterator[Cause]:
     yield from _size_causes(schema, len(value), path, "Properties", "properties")
     for key in schema.get("required") or []:
         if key not in value:
@@ -141,7 +145,7 @@ def _object_causes(schema: Object, value: Object, path: str) -> Iterator[Cause]:
     for key, part in value.items():
         inner = properties.get(key, more)
         if isinstance(inner, dict):
-            yield from causes(inner, part, _inner(path, key))
+            yield from causes(inner, part, _inner(path, key), old.get(key) if isinstance(old, dict) else None)
 
 
 def _inner(path: str, key: str) -> str:
@@ -170,7 +174,7 @@ def _composite(path: str, why: str) -> Cause:
     return Cause("<nil>", f'Invalid value: "": "{path}" {why}')
 
 
-_CHECKS: tuple[tuple[Any, Callable[[Object, Any, str], Iterator[Cause]]], ...] = (
+_CHECKS: tuple[tuple[Any, Callable[[Object, Any, str, Any], Iterator[Cause]]], ...] = (
     ((int, float), _number_causes),
     (str, _text_causes),
     (list, _list_causes),

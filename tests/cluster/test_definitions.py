@@ -240,6 +240,20 @@ def test_scope_and_names_of_an_established_definition_stay(widgets: Widgets) -> 
     assert (reply.code, [cause["field"] for cause in reply.body["details"]["causes"]]) == (422, ["spec.scope"])
 
 
+def test_what_a_changed_schema_forbids_may_stay_until_it_is_changed(widgets: Widgets, eventually: Any) -> None:
+    widgets.make("a", size=9, color="red")
+    rule = {"rule": "self != 'red'", "message": "no red"}
+    color = {"type": "string", "maxLength": 9, "x-kubernetes-validations": [rule]}
+    widgets.spec = {"type": "object", "properties": {"size": {"type": "integer", "maximum": 5}, "color": color}}
+    widgets.probe.patch(f"{DEFINITIONS}/{widgets.name}", {"spec": {"versions": [widgets.version()]}})
+    eventually(lambda: widgets.make("x", "?dryRun=All", size=9).code == 422)
+    path = f"{widgets.path}/a"
+    assert widgets.probe.patch(path, {"metadata": {"labels": {"k": "v"}}}).code == 200
+    reply = widgets.probe.patch(path, {"spec": {"size": 8}})
+    assert [cause["field"] for cause in reply.body["details"]["causes"]] == ["spec.size"]
+    assert widgets.probe.patch(path, {"spec": {"size": 5}}).body["spec"] == {"size": 5, "color": "red"}
+
+
 def test_a_changed_schema_holds_from_then_on(widgets: Widgets, eventually: Any) -> None:
     widgets.spec = {"type": "object", "properties": {"size": {"type": "integer", "maximum": 5}}}
     widgets.probe.patch(f"{DEFINITIONS}/{widgets.name}", {"spec": {"versions": [widgets.version()]}})
