@@ -9,12 +9,14 @@ from dataclasses import dataclass, field
 
 from localcloud.kubernetes import errors, rules
 from localcloud.kubernetes.apply import apply
+from localcloud.kubernetes.authentication import User
 from localcloud.kubernetes.identity import check_kind, identified
 from localcloud.kubernetes.kinds import Kinds
 from localcloud.kubernetes.objects import Object, dig, is_deleted, name_of, now
 from localcloud.kubernetes.ownership import Writer, record_update
 from localcloud.kubernetes.resources import NAMESPACES, Resource
 from localcloud.kubernetes.store import Store
+from localcloud.kubernetes.writes import Write
 
 _KEPT = (
     "uid",
@@ -33,12 +35,16 @@ def _anything(_: Resource, __: Object, ___: Object | None) -> None:
 
 @dataclass(frozen=True)
 class Options:
-    """How a write is done. `check` gets the new object and the old one, or None, and raises for what the writer may not write."""
+    """How a write is done, and for whom (no user is a controller).
+
+    `check` gets the new object and the old one, or None, and raises for what the writer may not write.
+    """
 
     manager: str = "kube-controller-manager"
     strict: bool = False
     dry_run: bool = False
     version: str = ""
+    user: User | None = None
     check: Callable[[Resource, Object, Object | None], None] = _anything
 
 
@@ -61,11 +67,11 @@ def place_of(resource: Resource, thing: Object, subresource: str = "") -> Place:
 class Api:
     """The verbs over one store. Objects go in and come out in the stored version.
 
-    Each of `admissions` sees a new object before it is stored and raises for what the cluster's state does not allow.
+    Each of `admissions` sees a write before it happens and raises for what the cluster's state does not allow.
     """
 
     store: Store = field(default_factory=Store)
-    admissions: list[Callable[[Store, Resource, Object], None]] = field(default_factory=list)
+    admissions: list[Callable[[Store, Write], None]] = field(default_factory=list)
 
     @property
     def kinds(self) -> Kinds:
@@ -88,8 +94,7 @@ class Api:
             self._require_namespace(resource, namespace, name_of(new))
             new = _judged(resource, new, None, options)
             options.check(resource, new, None)
-            for admit in self.admissions:
-                admit(self.store, resource, new)
+            self.admit(Write(resource, new, None, options.user, options.dry_run))
             if self.store.get(resource, namespace, name_of(new)) is not None:
                 raise errors.already_exists(resource, name_of(new))
             _stamp_birth(resource, new)
@@ -135,7 +140,13 @@ class Api:
             new = {**{k: v for k, v in new.items() if k != "status"}, **_status_of(old)}
         rules.admit(place.resource, new, old, _version(place.resource, options))
         options.check(place.resource, new, old)
+        self.admit(Write(place.resource, new, old, options.user, options.dry_run))
         return new
+
+    def admit(self, write: Write) -> None:
+        """Ask whoever may refuse a write; StatusError."""
+        for admission in self.admissions:
+            admission(self.store, write)
 
     def _keep(self, place: Place, old: Object, new: Object, options: Options) -> Object:
         resource, metadata = place.resource, new["metadata"]

@@ -15,6 +15,7 @@ import kubernetes.client
 import yaml
 
 from localcloud.kubernetes import authorization
+from localcloud.kubernetes.admission_policies import require_allowed
 from localcloud.kubernetes.api import Api
 from localcloud.kubernetes.authentication import OWN_TOKEN, Tokens, User, nobody
 from localcloud.kubernetes.certificates import issue
@@ -61,7 +62,7 @@ class LocalCluster:
         self._certificates = issue(self.name)
         self._refusals = Refusals()
         self._requests = RequestLog()
-        self._api = Api(admissions=[require_secure, require_room])
+        self._api = Api(admissions=[require_secure, require_allowed, require_room])
         self._kubelet = Kubelet(Host(self._api, self.folder / ".pods", self.images, self.speed), self.node)
         self._authorizer = authorization.Authorizer(self._api)
         self._verbs = Verbs(self._api, self._kubelet.logs, Limits(self._authorizer).check)

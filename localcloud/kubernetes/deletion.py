@@ -8,8 +8,10 @@ from datetime import UTC, datetime, timedelta
 
 from localcloud.kubernetes import errors
 from localcloud.kubernetes.api import Api, Place, place_of
+from localcloud.kubernetes.authentication import User
 from localcloud.kubernetes.objects import Object, is_deleted, is_finished_pod, owner_uids, uid_of
 from localcloud.kubernetes.resources import JOBS, NAMESPACES, PODS, Resource
+from localcloud.kubernetes.writes import Write
 
 FOREGROUND = "foregroundDeletion"
 
@@ -23,6 +25,7 @@ class Deletion:
     resource_version: str = ""
     grace: int | None = None
     dry_run: bool = False
+    user: User | None = None
 
 
 def delete(api: Api, place: Place, deletion: Deletion) -> Object:
@@ -30,6 +33,7 @@ def delete(api: Api, place: Place, deletion: Deletion) -> Object:
     with api.store.lock:
         found = api.get(place)
         _check_preconditions(place, found, deletion)
+        api.admit(Write(place.resource, None, found, deletion.user, deletion.dry_run))
         if deletion.dry_run:
             return success(place.resource, found)
         propagation = deletion.propagation or ("Orphan" if place.resource is JOBS else "Background")

@@ -7,27 +7,28 @@ the namespace names.
 from collections.abc import Mapping
 
 from localcloud.kubernetes.errors import Cause, forbidden
-from localcloud.kubernetes.objects import Object, labels_of, name_of, namespace_of
+from localcloud.kubernetes.objects import Object, labels_of
 from localcloud.kubernetes.pod_security_checks import BASELINE, RESTRICTED, Check
-from localcloud.kubernetes.resources import NAMESPACES, PODS, Resource
+from localcloud.kubernetes.resources import NAMESPACES, PODS
 from localcloud.kubernetes.store import Store
+from localcloud.kubernetes.writes import Write
 
 ENFORCE = "pod-security.kubernetes.io/enforce"
 _VERSION = f"{ENFORCE}-version"
 _LEVELS: Mapping[str, Mapping[str, Check]] = {"privileged": {}, "baseline": BASELINE, "restricted": RESTRICTED}
 
 
-def require_secure(store: Store, resource: Resource, new: Object) -> None:
+def require_secure(store: Store, write: Write) -> None:
     """Raise StatusError 403 for a new pod that its namespace's level forbids."""
-    if resource is not PODS:
+    if write.resource is not PODS or write.operation != "CREATE":
         return
-    labels = labels_of(store.get(NAMESPACES, "", namespace_of(new)) or {"metadata": {}})
+    labels = labels_of(store.get(NAMESPACES, "", write.namespace) or {"metadata": {}})
     level = labels.get(ENFORCE, "privileged")
-    found = {reason: check(new["spec"]) for reason, check in _LEVELS.get(level, {}).items()}
+    found = {reason: check(write.thing["spec"]) for reason, check in _LEVELS.get(level, {}).items()}
     broken = ", ".join(f"{reason} ({detail})" for reason, detail in found.items() if detail)
     if broken:
         why = f'violates PodSecurity "{level}:{labels.get(_VERSION, "latest")}": {broken}'
-        raise forbidden(resource, name_of(new), why)
+        raise forbidden(write.resource, write.name, why)
 
 
 def label_causes(namespace: Object) -> list[Cause]:

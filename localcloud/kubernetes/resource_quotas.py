@@ -14,12 +14,14 @@ from localcloud.kubernetes.objects import Object, dig, name_of, namespace_of
 from localcloud.kubernetes.quantities import Amounts, add, canonical, parse
 from localcloud.kubernetes.resources import PODS, QUOTAS, Resource
 from localcloud.kubernetes.store import Store
+from localcloud.kubernetes.writes import Write
 
 
-def require_room(store: Store, resource: Resource, new: Object) -> None:
+def require_room(store: Store, write: Write) -> None:
     """Raise StatusError 403 in the API server's words when a new object does not fit into a quota of its namespace."""
-    quotas = store.all_of(QUOTAS, namespace_of(new)) if resource.namespaced else []
-    if not quotas:
+    resource, new = write.resource, write.new
+    quotas = store.all_of(QUOTAS, write.namespace) if resource.namespaced and write.operation == "CREATE" else []
+    if not quotas or new is None:
         return
     taken = {name: amount for name, amount in namespace_usage.of(resource, new).items() if amount}
     used = _used(store, resource, namespace_of(new))

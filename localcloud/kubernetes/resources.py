@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 KUEUE = "kueue.x-k8s.io"
+ADMISSION = "admissionregistration.k8s.io"
 RBAC = "rbac.authorization.k8s.io"
 _V1 = ("v1",)
 _KUEUE_VERSIONS = ("v1beta2", "v1beta1")
@@ -87,6 +88,17 @@ STORAGE_CLASSES = Resource("storage.k8s.io", "storageclasses", "StorageClass", n
 DEFINITIONS = Resource(
     "apiextensions.k8s.io", "customresourcedefinitions", "CustomResourceDefinition", namespaced=False, status=True
 )
+POLICIES = Resource(
+    ADMISSION, "validatingadmissionpolicies", "ValidatingAdmissionPolicy", _V1, False, True, counts_generations=True
+)
+POLICY_BINDINGS = Resource(
+    ADMISSION,
+    "validatingadmissionpolicybindings",
+    "ValidatingAdmissionPolicyBinding",
+    _V1,
+    False,
+    counts_generations=True,
+)
 CLUSTER_QUEUES = Resource(KUEUE, "clusterqueues", "ClusterQueue", _KUEUE_VERSIONS, False, True, True)
 LOCAL_QUEUES = Resource(KUEUE, "localqueues", "LocalQueue", _KUEUE_VERSIONS, True, True, True)
 FLAVORS = Resource(KUEUE, "resourceflavors", "ResourceFlavor", _KUEUE_VERSIONS, False, False, True)
@@ -96,6 +108,6 @@ COHORTS = Resource(KUEUE, "cohorts", "Cohort", _KUEUE_VERSIONS, False, True, Tru
 
 BUILT_IN = (
     NAMESPACES, CONFIG_MAPS, SECRETS, SERVICE_ACCOUNTS, PODS, EVENTS, NODES, VOLUMES, CLAIMS, QUOTAS, JOBS, ROLES,
-    ROLE_BINDINGS, CLUSTER_ROLES, CLUSTER_ROLE_BINDINGS, STORAGE_CLASSES, DEFINITIONS, CLUSTER_QUEUES, LOCAL_QUEUES,
+    ROLE_BINDINGS, CLUSTER_ROLES, CLUSTER_ROLE_BINDINGS, STORAGE_CLASSES, DEFINITIONS, POLICIES, POLICY_BINDINGS, CLUSTER_QUEUES, LOCAL_QUEUES,
     FLAVORS, WORKLOADS, WORKLOAD_PRIORITIES, COHORTS,
 )  # fmt: skip

@@ -11,6 +11,7 @@ from localcloud.kubernetes.namespace_usage import admit_quota
 from localcloud.kubernetes.objects import Object, name_of
 from localcloud.kubernetes.pod_rules import admit_pod
 from localcloud.kubernetes.pod_security import label_causes
+from localcloud.kubernetes.policy_rules import admit_policy, admit_policy_binding
 from localcloud.kubernetes.rbac_rules import admit_binding, admit_role
 from localcloud.kubernetes.resources import KUEUE, Resource
 
@@ -97,6 +98,8 @@ _RULES: dict[str, Rule] = {
     "ClusterRoleBinding": admit_binding,
     "CustomResourceDefinition": admit_definition,
     "ResourceQuota": admit_quota,
+    "ValidatingAdmissionPolicy": admit_policy,
+    "ValidatingAdmissionPolicyBinding": admit_policy_binding,
 }
 
 

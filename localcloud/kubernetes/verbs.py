@@ -200,6 +200,7 @@ def _options(request: Request, target: Target) -> Options:
         strict=request.query.get("fieldValidation") == "Strict",
         dry_run=dry_run == "All",
         version=target.version,
+        user=request.user,
     )
 
 
@@ -213,4 +214,5 @@ def _deletion(request: Request) -> Deletion:
         resource_version=preconditions.get("resourceVersion") or "",
         grace=None if grace is None else int(grace),
         dry_run="All" in (asked.get("dryRun") or []),
+        user=request.user,
     )
