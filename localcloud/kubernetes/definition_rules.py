@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from localcloud.kubernetes import columns, schema_rules, structural, validation
-from localcloud.kubernetes.errors import Cause, unsupported
+from localcloud.kubernetes.errors import Cause, required, unsupported
 from localcloud.kubernetes.objects import Object, dig, is_true, name_of
 from localcloud.kubernetes.validation import shown
 
@@ -25,6 +25,8 @@ def admit_definition(new: Object, old: Object | None) -> list[Cause]:
     names.setdefault("singular", kind.lower())
     names.setdefault("listKind", f"{kind}List")
     spec.setdefault("conversion", {"strategy": "None"})
+    if missing := list(_missing(spec)):
+        return missing
     causes = [*_name_causes(new), *_version_causes(spec), *_conversion_causes(spec), *_unsupported_causes(spec)]
     for index, version in enumerate(spec.get("versions") or []):
         causes += _schema_causes(version, f"spec.versions[{index}].schema.openAPIV3Schema")
@@ -32,11 +34,19 @@ def admit_definition(new: Object, old: Object | None) -> list[Cause]:
     return causes if old is None else [*causes, *_change_causes(new, old)]
 
 
+def _missing(spec: Object) -> Iterator[Cause]:
+    yield from required(spec["names"], ("plural", "kind"), "spec.names")
+    for index, version in enumerate(spec.get("versions") or []):
+        path = f"spec.versions[{index}]"
+        version.setdefault("served", False)
+        version.setdefault("storage", False)
+        yield from required(version, ("name",), path)
+        for number, column in enumerate(version.get("additionalPrinterColumns") or []):
+            yield from required(column, ("name", "type", "jsonPath"), f"{path}.additionalPrinterColumns[{number}]")
+
+
 def _name_causes(new: Object) -> Iterator[Cause]:
     spec, names = new["spec"], new["spec"]["names"]
-    for key in ("plural", "kind"):
-        if not names.get(key):
-            yield Cause(f"spec.names.{key}", "Required value", _REQUIRED)
     if spec.get("scope") not in ("Cluster", "Namespaced"):
         yield unsupported("spec.scope", spec.get("scope") or "", ["Cluster", "Namespaced"])
     group = spec.get("group") or ""

@@ -130,7 +130,7 @@ def _is(value: Any, wrong: Any) -> bool:
 
 
 def _sysctls(spec: Object) -> str:
-    return ", ".join(one["name"] for one in _set(spec, "sysctls") or [] if one["name"] not in _SYSCTLS)
+    return ", ".join(str(one.get("name")) for one in _set(spec, "sysctls") or [] if one.get("name") not in _SYSCTLS)
 
 
 def _escalation(spec: Object) -> str:

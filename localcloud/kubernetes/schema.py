@@ -22,6 +22,8 @@ _GO_NAMES = {"str": "string", "datetime": "string", "int": "int32", "bool": "boo
 _QUANTITIES = ("limits", "requests", "capacity", "allocatable", "hard", "used")
 LIST_OF = re.compile(r"^list\[(.+)\]$")
 DICT_OF = re.compile(r"^dict\[str, (.+)\]$")
+_SCHEMA = "V1JSONSchemaProps"  # the client's model says `object` where a schema, a list of them or a bool may be
+_SCHEMAS = ("items", "additionalProperties")
 
 
 @dataclass
@@ -78,7 +80,10 @@ class Check:
             if key not in kinds:
                 self.unknown.append(inner)
             elif part is not None:
-                kept[key] = self.value(kinds[key], part, inner, name)
+                kind = (
+                    _SCHEMA if model.__name__ == _SCHEMA and key in _SCHEMAS and isinstance(part, dict) else kinds[key]
+                )
+                kept[key] = self.value(kind, part, inner, name)
         return kept
 
     def _mismatch(self, value: Any, path: str, owner: str, wanted: str) -> Exception:

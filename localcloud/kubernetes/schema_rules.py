@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from localcloud.kubernetes import structural
-from localcloud.kubernetes.errors import Cause
+from localcloud.kubernetes.errors import Cause, required
 from localcloud.kubernetes.expressions import ExpressionError, check, evaluate, names
 from localcloud.kubernetes.objects import Object
 from localcloud.kubernetes.validation import shown
@@ -111,6 +111,7 @@ def rule_causes(schema: Object, path: str, *, correlated: bool) -> Iterator[Caus
     """Give what is wrong with the rules themselves; `correlated` says whether a value here has an old one."""
     for index, rule in enumerate(schema.get(RULES) or []):
         place = f"{path}.{RULES}[{index}]"
+        yield from required(rule, ("rule",), place)
         for key in ("rule", "messageExpression"):
             if why := _unreadable(rule.get(key)):
                 yield Cause(f"{place}.{key}", f"Invalid value: {shown(rule[key])}: compilation failed: {why}")

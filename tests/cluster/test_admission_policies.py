@@ -148,6 +148,7 @@ def test_a_jobs_pods_are_judged_as_well(probe: Probe, enforce: Enforce, eventual
     ({"validations": []}, "spec.validations"),
     ({"validations": [{"expression": "nobody == 1"}]}, "spec.validations[0].expression"),
     ({"validations": [{"expression": "true", "reason": "Whim"}]}, "spec.validations[0].reason"),
+    ({"validations": [{"message": "m"}]}, "spec.validations[0].expression"),
     ({"validations": [{"expression": "true"}], "failurePolicy": "Maybe"}, "spec.failurePolicy"),
 ])  # fmt: skip
 def test_a_policy_that_cannot_be_asked_is_invalid(probe: Probe, spec: Json, field: str) -> None:

@@ -235,6 +235,22 @@ def test_a_schema_must_be_structural(probe: Probe, spec: dict[str, Any], field: 
     assert words in found[field]
 
 
+@pytest.mark.parametrize(("change", "code", "field"), [
+    ({"name": ""}, 422, "spec.versions[0].name"),
+    ({"schema": None}, 422, "spec.versions[0].schema.openAPIV3Schema"),
+    ({"additionalPrinterColumns": [{"name": "x"}]}, 422, "spec.versions[0].additionalPrinterColumns[0].type"),
+    ({"schema": {"openAPIV3Schema": {"type": "object", "properties": {"spec": {"type": "array", "items": {"type": 5}}}}}}, 400, ""),
+])  # fmt: skip
+def test_a_version_that_says_too_little_or_nonsense_is_refused(
+    probe: Probe, change: dict[str, Any], code: int, field: str
+) -> None:
+    widgets = Widgets(probe, SPEC)
+    reply = widgets.define(widgets.version(**change))
+    assert reply.code == code, reply.body
+    causes = (reply.body.get("details") or {}).get("causes") or []
+    assert field in [cause["field"] for cause in causes] or code == 400
+
+
 def test_scope_and_names_of_an_established_definition_stay(widgets: Widgets) -> None:
     reply = widgets.probe.patch(f"{DEFINITIONS}/{widgets.name}", {"spec": {"scope": "Cluster"}})
     assert (reply.code, [cause["field"] for cause in reply.body["details"]["causes"]]) == (422, ["spec.scope"])
