@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from localcloud.kubernetes import errors, rules
 from localcloud.kubernetes.apply import apply
 from localcloud.kubernetes.authentication import User
-from localcloud.kubernetes.identity import check_kind, identified
+from localcloud.kubernetes.identity import check_kind, identified, require_lasting
 from localcloud.kubernetes.kinds import Kinds
 from localcloud.kubernetes.objects import Object, dig, is_deleted, name_of, now
 from localcloud.kubernetes.ownership import Writer, record_update
@@ -90,7 +90,7 @@ class Api:
         options = options or Options()
         new = identified(resource, namespace, body)
         with self.store.lock:
-            _require_lasting(resource)
+            require_lasting(resource)
             self._require_namespace(resource, namespace, name_of(new))
             new = _judged(resource, new, None, options)
             options.check(resource, new, None)
@@ -187,12 +187,6 @@ class Api:
         """Write a status a controller computed; an unchanged one is no write."""
         place = place_of(resource, thing, "status")
         return self.change(place, lambda old: {**old, "status": status}, Options(manager))
-
-
-def _require_lasting(resource: Resource) -> None:
-    if resource.definition is not None and is_deleted(resource.definition):
-        why = "create not allowed while custom resource definition is terminating"
-        raise errors.StatusError(405, "MethodNotAllowed", why)
 
 
 def _version(resource: Resource, options: Options) -> str:

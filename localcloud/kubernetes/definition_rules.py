@@ -28,21 +28,31 @@ def admit_definition(new: Object, old: Object | None) -> list[Cause]:
     if missing := list(_missing(spec)):
         return missing
     causes = [*_name_causes(new), *_version_causes(spec), *_conversion_causes(spec), *_unsupported_causes(spec)]
-    for index, version in enumerate(spec.get("versions") or []):
-        causes += _schema_causes(version, f"spec.versions[{index}].schema.openAPIV3Schema")
-        causes += columns.causes(version, f"spec.versions[{index}].additionalPrinterColumns")
+    for path, version in _distinct(spec, "schema", "validation"):
+        causes += _schema_causes(version, f"{path}.openAPIV3Schema")
+    for path, version in _distinct(spec, "additionalPrinterColumns", "additionalPrinterColumns"):
+        causes += columns.causes(version, path)
     return causes if old is None else [*causes, *_change_causes(new, old)]
+
+
+def _distinct(spec: Object, key: str, common: str) -> Iterator[tuple[str, Object]]:
+    """Each version with the path at which a part of it is named: what all versions share is, for a real server, the kind's own."""
+    versions = spec.get("versions") or []
+    if versions and all(one.get(key) == versions[0].get(key) for one in versions):
+        yield f"spec.{common}", versions[0]
+        return
+    yield from ((f"spec.versions[{index}].{key}", version) for index, version in enumerate(versions))
 
 
 def _missing(spec: Object) -> Iterator[Cause]:
     yield from required(spec["names"], ("plural", "kind"), "spec.names")
     for index, version in enumerate(spec.get("versions") or []):
-        path = f"spec.versions[{index}]"
         version.setdefault("served", False)
         version.setdefault("storage", False)
-        yield from required(version, ("name",), path)
+        yield from required(version, ("name",), f"spec.versions[{index}]")
+    for path, version in _distinct(spec, "additionalPrinterColumns", "additionalPrinterColumns"):
         for number, column in enumerate(version.get("additionalPrinterColumns") or []):
-            yield from required(column, ("name", "type", "jsonPath"), f"{path}.additionalPrinterColumns[{number}]")
+            yield from required(column, ("name", "type", "jsonPath"), f"{path}[{number}]")
 
 
 def _name_causes(new: Object) -> Iterator[Cause]:

@@ -5,7 +5,7 @@ import secrets
 import uuid
 
 from localcloud.kubernetes import errors
-from localcloud.kubernetes.objects import Object
+from localcloud.kubernetes.objects import Object, is_deleted
 from localcloud.kubernetes.resources import Resource
 
 _LETTERS = "bcdfghjklmnpqrstvwxz2456789"
@@ -41,3 +41,10 @@ def check_kind(resource: Resource, body: Object) -> None:
             f"{found[1]} in version {found[0]!r} cannot be handled as a {wanted[1]}: "
             f"the API version or kind in the data does not match the expected one ({wanted[0]}, {wanted[1]})"
         )
+
+
+def require_lasting(resource: Resource) -> None:
+    """Raise StatusError 405 when the kind is going, with the definition that made it."""
+    if resource.definition is not None and is_deleted(resource.definition):
+        why = "create not allowed while custom resource definition is terminating"
+        raise errors.StatusError(405, "MethodNotAllowed", why)

@@ -165,8 +165,7 @@ class JobPass:
         indexes = self._free_indexes() if self.spec["completionMode"] == "Indexed" else [None] * missing
         for index in indexes[:missing]:
             wanted = job_pods.new_pod(self.job, index, job_policies.failures_before(self.job, self.pods, index))
-            pod = create_or_tell(self.api, self.job, PODS, wanted, Options(COMPONENT), COMPONENT)
-            if pod is None:
+            if (pod := create_or_tell(self.api, self.job, PODS, wanted, Options(COMPONENT), COMPONENT)) is None:
                 return
             self.active.append(pod)
             self._event("SuccessfulCreate", f"Created pod: {name_of(pod)}")
