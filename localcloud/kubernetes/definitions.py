@@ -39,13 +39,13 @@ class Definitions:
         return None
 
     def _accept(self, definition: Object) -> None:
-        conflict = next(self._conflicts(definition), None)
+        conflicts = dict(self._conflicts(definition))
         conditions = [dict(one) for one in dig(definition, "status", "conditions") or []]
-        for fresh in _conditions(definition, conflict):
+        for fresh in _conditions(definition, conflicts):
             set_condition(conditions, fresh)
         status = {
             "conditions": conditions,
-            "acceptedNames": _accepted(definition) if conflict else definition["spec"]["names"],
+            "acceptedNames": {**_free(definition, conflicts), **_kept(definition, conflicts)},
             "storedVersions": _stored_versions(definition),
         }
         if status != definition.get("status"):
@@ -53,13 +53,13 @@ class Definitions:
         if CLEANUP not in (definition["metadata"].get("finalizers") or []):
             self.api.change(place_of(DEFINITIONS, definition), _with_cleanup)
 
-    def _conflicts(self, definition: Object) -> Iterator[Object]:
-        """The names that another definition of the group has already, as the reason and message of a condition."""
+    def _conflicts(self, definition: Object) -> Iterator[tuple[str, Object]]:
+        """Every kind of name that another definition of the group has already, with the reason and message of a condition."""
         taken = self._taken(definition)
         for key, word in _NAMES.items():
             for name in _words(definition["spec"]["names"].get(key)):
                 if name in taken.get(_shelf(key), ()):
-                    yield {"reason": f"{word}Conflict", "message": f'"{name}" is already in use'}
+                    yield key, {"reason": f"{word}Conflict", "message": f'"{name}" is already in use'}
 
     def _taken(self, definition: Object) -> dict[str, set[str]]:
         group, taken = definition["spec"]["group"], dict[str, set[str]]()
@@ -104,7 +104,17 @@ def _accepted(definition: Object) -> Object:
     return {key: value for key, value in found.items() if key in _NAMES}
 
 
-def _conditions(definition: Object, conflict: Object | None) -> list[Object]:
+def _free(definition: Object, conflicts: Object) -> Object:
+    return {key: value for key, value in definition["spec"]["names"].items() if key not in conflicts}
+
+
+def _kept(definition: Object, conflicts: Object) -> Object:
+    """What was accepted before goes on, while what is wanted instead is taken."""
+    return {key: value for key, value in _accepted(definition).items() if key in conflicts}
+
+
+def _conditions(definition: Object, conflicts: Object) -> list[Object]:
+    conflict = list(conflicts.values())[-1] if conflicts else None  # a real server says the last
     accepted = {"status": "True", "reason": "NoConflicts", "message": "no conflicts found"}
     established = {
         "status": "True",

@@ -202,10 +202,12 @@ def test_names_that_another_definition_has_are_not_accepted(widgets: Widgets, ev
     assert widgets.probe.post(DEFINITIONS, other).code == 201
     path = f"{DEFINITIONS}/gadgets.{widgets.group}"
     found = eventually(lambda: (widgets.probe.get(path).body.get("status") or {}).get("conditions"))
-    conditions = {one["type"]: (one["status"], one["reason"]) for one in found}
+    conditions = {one["type"]: (one["status"], one["reason"], one["message"]) for one in found}
+    accepted = widgets.probe.get(path).body["status"]["acceptedNames"]
     widgets.probe.call("DELETE", path)
-    assert conditions["NamesAccepted"][0] == "False"
-    assert conditions["Established"] == ("False", "NotAccepted")
+    assert conditions["NamesAccepted"] == ("False", "ListKindConflict", '"WidgetList" is already in use')
+    assert conditions["Established"] == ("False", "NotAccepted", "not all names are accepted")
+    assert accepted["plural"] == "gadgets"
     assert widgets.probe.get(widgets.path.replace("widgets", "gadgets")).code == 404
 
 
