@@ -4,19 +4,20 @@ Controllers inside the process call this same class, so webhooks, validation and
 """
 
 import copy
-import secrets
-import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from localcloud.kubernetes import errors, rules
 from localcloud.kubernetes.apply import apply
+from localcloud.kubernetes.authentication import User
+from localcloud.kubernetes.identity import check_kind, identified, require_lasting
+from localcloud.kubernetes.kinds import Kinds
 from localcloud.kubernetes.objects import Object, dig, is_deleted, name_of, now
 from localcloud.kubernetes.ownership import Writer, record_update
 from localcloud.kubernetes.resources import NAMESPACES, Resource
 from localcloud.kubernetes.store import Store
+from localcloud.kubernetes.writes import Write
 
-_LETTERS = "bcdfghjklmnpqrstvwxz2456789"
 _KEPT = (
     "uid",
     "name",
@@ -34,12 +35,16 @@ def _anything(_: Resource, __: Object, ___: Object | None) -> None:
 
 @dataclass(frozen=True)
 class Options:
-    """How a write is done. `check` gets the new object and the old one, or None, and raises for what the writer may not write."""
+    """How a write is done, and for whom (no user is a controller).
+
+    `check` gets the new object and the old one, or None, and raises for what the writer may not write.
+    """
 
     manager: str = "kube-controller-manager"
     strict: bool = False
     dry_run: bool = False
     version: str = ""
+    user: User | None = None
     check: Callable[[Resource, Object, Object | None], None] = _anything
 
 
@@ -60,9 +65,18 @@ def place_of(resource: Resource, thing: Object, subresource: str = "") -> Place:
 
 @dataclass
 class Api:
-    """The verbs over one store. Objects go in and come out in the stored version."""
+    """The verbs over one store. Objects go in and come out in the stored version.
+
+    Each of `admissions` sees a write before it happens and raises for what the cluster's state does not allow.
+    """
 
     store: Store = field(default_factory=Store)
+    admissions: list[Callable[[Store, Write], None]] = field(default_factory=list)
+
+    @property
+    def kinds(self) -> Kinds:
+        """Give the kinds that are served at the moment."""
+        return Kinds(self.store)
 
     def get(self, place: Place) -> Object:
         """Give one object; StatusError 404."""
@@ -74,12 +88,13 @@ class Api:
     def create(self, resource: Resource, namespace: str, body: Object, options: Options | None = None) -> Object:
         """Store a new object; StatusError 400, 404 (no namespace), 409 (exists), 422."""
         options = options or Options()
-        new = _identified(resource, namespace, body)
+        new = identified(resource, namespace, body)
         with self.store.lock:
+            require_lasting(resource)
             self._require_namespace(resource, namespace, name_of(new))
-            new = rules.decode(resource, new, options.version or resource.versions[0], strict=options.strict)
-            rules.admit(resource, new, None)
+            new = _judged(resource, new, None, options)
             options.check(resource, new, None)
+            self.admit(Write(resource, new, None, options.user, options.dry_run))
             if self.store.get(resource, namespace, name_of(new)) is not None:
                 raise errors.already_exists(resource, name_of(new))
             _stamp_birth(resource, new)
@@ -117,14 +132,21 @@ class Api:
         new = edit(copy.deepcopy(old))
         _check_identity(place, old, new)
         if place.subresource:
-            return {**old, "metadata": dict(old["metadata"]), place.subresource: new.get(place.subresource) or {}}
+            new = {**old, "metadata": dict(old["metadata"]), place.subresource: new.get(place.subresource) or {}}
+            return _judged(place.resource, new, old, options) if place.resource.definition else new
         new["metadata"].update({key: old["metadata"][key] for key in _KEPT if key in old["metadata"]})
-        new = rules.decode(place.resource, new, options.version or place.resource.versions[0], strict=options.strict)
+        new = rules.decode(place.resource, new, _version(place.resource, options), strict=options.strict)
         if place.resource.status:
             new = {**{k: v for k, v in new.items() if k != "status"}, **_status_of(old)}
-        rules.admit(place.resource, new, old)
+        rules.admit(place.resource, new, old, _version(place.resource, options))
         options.check(place.resource, new, old)
+        self.admit(Write(place.resource, new, old, options.user, options.dry_run))
         return new
+
+    def admit(self, write: Write) -> None:
+        """Ask whoever may refuse a write; StatusError."""
+        for admission in self.admissions:
+            admission(self.store, write)
 
     def _keep(self, place: Place, old: Object, new: Object, options: Options) -> Object:
         resource, metadata = place.resource, new["metadata"]
@@ -148,9 +170,7 @@ class Api:
             if old is None and place.subresource:
                 raise errors.not_found(place.resource, place.name)
             declared = _declared(place, declared)
-            declared = rules.decode(
-                place.resource, declared, options.version or place.resource.versions[0], strict=options.strict
-            )
+            declared = rules.decode(place.resource, declared, _version(place.resource, options), strict=options.strict)
             if old is None:
                 return True, self._apply_new(place, declared, writer, options)
             merged = apply(old, declared, writer, force=force)
@@ -169,34 +189,15 @@ class Api:
         return self.change(place, lambda old: {**old, "status": status}, Options(manager))
 
 
-def _identified(resource: Resource, namespace: str, body: Object) -> Object:
-    new = copy.deepcopy(body)
-    _check_kind(resource, new)
-    metadata = new.setdefault("metadata", {})
-    if metadata.get("namespace", namespace) != namespace:
-        raise errors.bad_request(
-            "the namespace of the provided object does not match the namespace sent on the request"
-        )
-    if namespace:
-        metadata["namespace"] = namespace
-    if not metadata.get("name") and metadata.get("generateName"):
-        metadata["name"] = metadata["generateName"] + "".join(secrets.choice(_LETTERS) for _ in range(5))
-    if not metadata.get("name"):
-        cause = errors.Cause("metadata.name", "Required value: name or generateName is required", "FieldValueRequired")
-        raise errors.invalid(resource, "", [cause])
-    metadata["uid"] = str(uuid.uuid4())
+def _version(resource: Resource, options: Options) -> str:
+    return options.version or resource.versions[0]
+
+
+def _judged(resource: Resource, new: Object, old: Object | None, options: Options) -> Object:
+    version = _version(resource, options)
+    new = rules.decode(resource, new, version, strict=options.strict)
+    rules.admit(resource, new, old, version)
     return new
-
-
-def _check_kind(resource: Resource, body: Object) -> None:
-    body.setdefault("apiVersion", resource.api_version())
-    body.setdefault("kind", resource.kind)
-    found, wanted = (body["apiVersion"], body["kind"]), (resource.api_version(), resource.kind)
-    if found != wanted:
-        raise errors.bad_request(
-            f"{found[1]} in version {found[0]!r} cannot be handled as a {wanted[1]}: "
-            f"the API version or kind in the data does not match the expected one ({wanted[0]}, {wanted[1]})"
-        )
 
 
 def _stamp_birth(resource: Resource, new: Object) -> None:
@@ -213,7 +214,7 @@ def _stamp_birth(resource: Resource, new: Object) -> None:
 
 
 def _check_identity(place: Place, old: Object, new: Object) -> None:
-    _check_kind(place.resource, new)
+    check_kind(place.resource, new)
     metadata, was = new.setdefault("metadata", {}), old["metadata"]
     if metadata.get("name", place.name) != place.name:
         message = f"the name of the object ({metadata['name']}) does not match the name on the URL ({place.name})"
@@ -236,7 +237,7 @@ def _content(thing: Object) -> Object:
 
 def _declared(place: Place, declared: Object) -> Object:
     declared = copy.deepcopy(declared)
-    _check_kind(place.resource, declared)
+    check_kind(place.resource, declared)
     if dig(declared, "metadata", "managedFields"):
         raise errors.bad_request("metadata.managedFields must be nil")
     if dig(declared, "metadata", "name") not in (None, place.name):

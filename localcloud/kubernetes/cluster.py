@@ -15,10 +15,12 @@ import kubernetes.client
 import yaml
 
 from localcloud.kubernetes import authorization
+from localcloud.kubernetes.admission_policies import require_allowed
 from localcloud.kubernetes.api import Api
 from localcloud.kubernetes.authentication import OWN_TOKEN, Tokens, User, nobody
 from localcloud.kubernetes.certificates import issue
 from localcloud.kubernetes.containers import Host
+from localcloud.kubernetes.definitions import Definitions
 from localcloud.kubernetes.escalation import Limits
 from localcloud.kubernetes.garbage import Garbage
 from localcloud.kubernetes.images import Image
@@ -26,8 +28,10 @@ from localcloud.kubernetes.jobs import Jobs
 from localcloud.kubernetes.kubelet import Kubelet, register
 from localcloud.kubernetes.kueue import Kueue
 from localcloud.kubernetes.loops import Loop
+from localcloud.kubernetes.pod_security import require_secure
 from localcloud.kubernetes.refusals import Refusals
 from localcloud.kubernetes.request_log import RequestLog, Seen, When
+from localcloud.kubernetes.resource_quotas import ResourceQuotas, require_room
 from localcloud.kubernetes.resources import NAMESPACES
 from localcloud.kubernetes.scheduling import Scheduler
 from localcloud.kubernetes.server import Door, Server
@@ -61,7 +65,7 @@ class LocalCluster:
         self._certificates = issue(self.name)
         self._refusals = Refusals()
         self._requests = RequestLog()
-        self._api = Api()
+        self._api = Api(admissions=[require_secure, require_allowed, require_room])
         self._kubelet = Kubelet(Host(self._api, self.folder / ".pods", self.images, self.speed), self._nodes.values())
         self._authorizer = authorization.Authorizer(self._api)
         self._verbs = Verbs(self._api, self._kubelet.logs, Limits(self._authorizer).check)
@@ -89,6 +93,8 @@ class LocalCluster:
             "jobs": Jobs(self._api, self.speed),
             "scheduler": Scheduler(self._api, self._nodes.values()),
             "kubelet": self._kubelet,
+            "definitions": Definitions(self._api),
+            "quotas": ResourceQuotas(self._api),
             "garbage": Garbage(self._api),
             "volumes": Volumes(self._api),
         }

@@ -8,8 +8,10 @@ from datetime import UTC, datetime, timedelta
 
 from localcloud.kubernetes import errors
 from localcloud.kubernetes.api import Api, Place, place_of
+from localcloud.kubernetes.authentication import User
 from localcloud.kubernetes.objects import Object, is_deleted, is_finished_pod, owner_uids, uid_of
-from localcloud.kubernetes.resources import ALL, JOBS, NAMESPACES, PODS, Resource
+from localcloud.kubernetes.resources import JOBS, NAMESPACES, PODS, Resource
+from localcloud.kubernetes.writes import Write
 
 FOREGROUND = "foregroundDeletion"
 
@@ -23,6 +25,7 @@ class Deletion:
     resource_version: str = ""
     grace: int | None = None
     dry_run: bool = False
+    user: User | None = None
 
 
 def delete(api: Api, place: Place, deletion: Deletion) -> Object:
@@ -30,6 +33,7 @@ def delete(api: Api, place: Place, deletion: Deletion) -> Object:
     with api.store.lock:
         found = api.get(place)
         _check_preconditions(place, found, deletion)
+        api.admit(Write(place.resource, None, found, deletion.user, deletion.dry_run))
         if deletion.dry_run:
             return success(place.resource, found)
         propagation = deletion.propagation or ("Orphan" if place.resource is JOBS else "Background")
@@ -83,7 +87,7 @@ def _marked(place: Place, found: Object, finalizers: list[str], grace: int) -> O
 
 def dependents(api: Api, uid: str) -> list[tuple[Resource, Object]]:
     """Give every object that names this uid as an owner."""
-    return [(r, thing) for r in ALL for thing in api.store.all_of(r) if uid in owner_uids(thing)]
+    return [(r, thing) for r in api.kinds.all() for thing in api.store.all_of(r) if uid in owner_uids(thing)]
 
 
 def _orphan(api: Api, owner: Object) -> None:

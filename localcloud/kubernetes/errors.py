@@ -20,6 +20,18 @@ class Cause:
     reason: str = "FieldValueInvalid"
 
 
+def unsupported(path: str, found: object, allowed: Sequence[str]) -> Cause:
+    """Give the cause of a value that is none of those a field may have."""
+    listed = ", ".join(f'"{word}"' for word in allowed)
+    return Cause(path, f'Unsupported value: "{found}": supported values: {listed}', "FieldValueNotSupported")
+
+
+def required(part: Mapping[str, Any], keys: Sequence[str], path: str) -> list[Cause]:
+    """Give a cause for each field that is missing or empty."""
+    missing = [key for key in keys if not part.get(key)]
+    return [Cause(f"{path}.{key}", "Required value", "FieldValueRequired") for key in missing]
+
+
 class StatusError(Exception):
     """A refused request; `headers` are added to the HTTP answer."""
 

@@ -1,6 +1,9 @@
 """Events: what controllers tell people about an object. The same message again only counts up."""
 
+from contextlib import suppress
+
 from localcloud.kubernetes.api import Api, Options, place_of
+from localcloud.kubernetes.errors import StatusError
 from localcloud.kubernetes.objects import Object, name_of, now, uid_of
 from localcloud.kubernetes.resources import EVENTS
 
@@ -15,7 +18,8 @@ def record(api: Api, about: Object, reason: str, message: str, component: str, k
         if same and found["involvedObject"]["uid"] == uid_of(about):
             api.change(place_of(EVENTS, found), _again, Options(component))
             return
-    api.create(EVENTS, namespace, _event(about, namespace, reason, message, component, kind), Options(component))
+    with suppress(StatusError):  # as in a real cluster, an event that a quota has no room for is lost
+        api.create(EVENTS, namespace, _event(about, namespace, reason, message, component, kind), Options(component))
 
 
 def _again(event: Object) -> Object:

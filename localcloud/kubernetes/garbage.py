@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from localcloud.kubernetes.api import Api, place_of
 from localcloud.kubernetes.deletion import FOREGROUND, Deletion, delete, dependents
 from localcloud.kubernetes.objects import Object, is_deleted, name_of, owner_uids, uid_of
-from localcloud.kubernetes.resources import ALL, NAMESPACES, Resource
+from localcloud.kubernetes.resources import NAMESPACES, Resource
 from localcloud.kubernetes.store import Change
 
 
@@ -27,7 +27,7 @@ class Garbage:
         return None
 
     def _collect(self) -> None:
-        everything = [(r, thing) for r in ALL for thing in self.api.store.all_of(r)]
+        everything = [(r, thing) for r in self.api.kinds.all() for thing in self.api.store.all_of(r)]
         alive = {uid_of(thing) for _, thing in everything}
         for resource, thing in everything:
             owners = owner_uids(thing)
@@ -35,7 +35,7 @@ class Garbage:
                 self._delete(resource, thing)
 
     def _end_foreground(self) -> None:
-        for resource in ALL:
+        for resource in self.api.kinds.all():
             for owner in self.api.store.all_of(resource):
                 if FOREGROUND in (owner["metadata"].get("finalizers") or []) and is_deleted(owner):
                     self._delete_dependents(resource, owner)
@@ -57,7 +57,9 @@ class Garbage:
                 self.api.store.remove(NAMESPACES, namespace)
 
     def _contents(self, namespace: str) -> list[tuple[Resource, Object]]:
-        return [(r, thing) for r in ALL if r.namespaced for thing in self.api.store.all_of(r, namespace)]
+        return [
+            (r, thing) for r in self.api.kinds.all() if r.namespaced for thing in self.api.store.all_of(r, namespace)
+        ]
 
     def _delete(self, resource: Resource, thing: Object) -> None:
         place = place_of(resource, thing)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from localcloud.kubernetes import events, job_pods, job_policies
 from localcloud.kubernetes.api import Api, Options, place_of
+from localcloud.kubernetes.creations import create_or_tell
 from localcloud.kubernetes.deletion import Deletion, delete
 from localcloud.kubernetes.objects import (
     Object,
@@ -164,7 +165,8 @@ class JobPass:
         indexes = self._free_indexes() if self.spec["completionMode"] == "Indexed" else [None] * missing
         for index in indexes[:missing]:
             wanted = job_pods.new_pod(self.job, index, job_policies.failures_before(self.job, self.pods, index))
-            pod = self.api.create(PODS, namespace_of(self.job), wanted, Options(COMPONENT))
+            if (pod := create_or_tell(self.api, self.job, PODS, wanted, Options(COMPONENT), COMPONENT)) is None:
+                return
             self.active.append(pod)
             self._event("SuccessfulCreate", f"Created pod: {name_of(pod)}")
 

@@ -4,9 +4,9 @@ Pure decisions over objects; reasons and messages are those of the Job controlle
 """
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from localcloud.kubernetes.errors import Cause
+from localcloud.kubernetes.errors import Cause, unsupported
 from localcloud.kubernetes.job_pods import index_of, is_over, read_indexes
 from localcloud.kubernetes.objects import Object, dig, name_of, namespace_of
 
@@ -129,7 +129,7 @@ def _failure_causes(spec: Object) -> Iterator[Cause]:
 
 def _rule_causes(spec: Object, rule: Object, path: str) -> Iterator[Cause]:
     if rule.get("action") not in _ACTIONS:
-        yield _unsupported(f"{path}.action", rule.get("action"), sorted(_ACTIONS))
+        yield unsupported(f"{path}.action", rule.get("action"), sorted(_ACTIONS))
     if rule.get("action") == "FailIndex" and "backoffLimitPerIndex" not in spec:
         message = 'Invalid value: "FailIndex": requires the backoffLimitPerIndex to be set'
         yield Cause(f"{path}.action", message)
@@ -139,7 +139,7 @@ def _rule_causes(spec: Object, rule: Object, path: str) -> Iterator[Cause]:
         yield Cause(path, message)
     codes = rule.get("onExitCodes") or {"operator": "NotIn"}
     if codes.get("operator") not in ("In", "NotIn"):
-        yield _unsupported(f"{path}.onExitCodes.operator", codes.get("operator"), ["In", "NotIn"])
+        yield unsupported(f"{path}.onExitCodes.operator", codes.get("operator"), ["In", "NotIn"])
     if codes["operator"] == "In" and 0 in codes.get("values", ()):
         yield Cause(f"{path}.onExitCodes.values", "Invalid value: 0: must not be 0 for the In operator")
 
@@ -169,8 +169,3 @@ def _per_index_causes(spec: Object) -> Iterator[Cause]:
     if "maxFailedIndexes" in spec and "backoffLimitPerIndex" not in spec:
         message = "Required value: when maxFailedIndexes is specified"
         yield Cause("spec.backoffLimitPerIndex", message, "FieldValueRequired")
-
-
-def _unsupported(path: str, found: Any, allowed: list[str]) -> Cause:
-    listed = ", ".join(f'"{word}"' for word in allowed)
-    return Cause(path, f'Unsupported value: "{found}": supported values: {listed}', "FieldValueNotSupported")

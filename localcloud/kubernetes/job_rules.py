@@ -4,7 +4,7 @@ The webhook sits here because it is part of the POST's own answer: a labelled Jo
 """
 
 from localcloud.kubernetes import job_policies
-from localcloud.kubernetes.errors import Cause
+from localcloud.kubernetes.errors import Cause, unsupported
 from localcloud.kubernetes.objects import Object, dig, labels_of, uid_of
 from localcloud.kubernetes.pod_rules import default_spec, spec_causes
 
@@ -47,12 +47,12 @@ def admit_job(new: Object, old: Object | None) -> list[Cause]:
 
 def _restart_causes(pod_spec: Object) -> list[Cause]:
     policy = pod_spec.get("restartPolicy")
-    path, values = "spec.template.spec.restartPolicy", '"OnFailure", "Never"'
+    path = "spec.template.spec.restartPolicy"
     if policy in ("Never", "OnFailure"):
         return []
     if policy is None:
-        return [Cause(path, f"Required value: valid values: {values}", "FieldValueRequired")]
-    return [Cause(path, f'Unsupported value: "{policy}": supported values: {values}', "FieldValueNotSupported")]
+        return [Cause(path, 'Required value: valid values: "OnFailure", "Never"', "FieldValueRequired")]
+    return [unsupported(path, policy, ["OnFailure", "Never"])]
 
 
 def _default_job(spec: Object) -> None:

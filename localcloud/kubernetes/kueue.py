@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from localcloud.kubernetes import admission, events, quota, workloads
 from localcloud.kubernetes.admission import Admission
 from localcloud.kubernetes.api import Api, Options, place_of
+from localcloud.kubernetes.creations import create_or_tell
 from localcloud.kubernetes.deletion import Deletion, delete
 from localcloud.kubernetes.job_rules import QUEUE_LABEL
 from localcloud.kubernetes.kueue_rules import IN_USE
@@ -82,8 +83,9 @@ class Kueue:
 
     def _create(self, job: Object) -> None:
         wanted = workloads.new_workload(job, self._priorities())
-        made = self.api.create(WORKLOADS, namespace_of(job), wanted, Options(_MANAGER))
-        self._tell(job, "CreatedWorkload", f"Created Workload: {namespace_of(job)}/{name_of(made)}")
+        made = create_or_tell(self.api, job, WORKLOADS, wanted, Options(_MANAGER), _COMPONENT)
+        if made is not None:
+            self._tell(job, "CreatedWorkload", f"Created Workload: {namespace_of(job)}/{name_of(made)}")
 
     def _priorities(self) -> dict[str, int]:
         return {name_of(c): int(c.get("value", 0)) for c in self.api.store.all_of(WORKLOAD_PRIORITIES)}

@@ -21,6 +21,19 @@ def seconds_since(stamp: str) -> float:
     return (datetime.now(UTC) - datetime.fromisoformat(stamp)).total_seconds()
 
 
+def short(seconds: float) -> str:
+    """Write a duration as kubectl writes short ones: 5s, 7m, 3h, 2d."""
+    for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
+        if seconds >= 2 * size:
+            return f"{int(seconds // size)}{unit}"
+    return f"{int(max(seconds, 0))}s"
+
+
+def age(stamp: str) -> str:
+    """Write how long ago a time was."""
+    return short(seconds_since(stamp))
+
+
 def dig(value: Any, *path: str) -> Any:
     """Follow keys through dictionaries; None where one is missing."""
     for key in path:

@@ -5,6 +5,7 @@ import re
 from localcloud.kubernetes.errors import Cause
 from localcloud.kubernetes.objects import Object
 
+_KINDS = ("containers", "initContainers")
 _NAME = re.compile(r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")
 _DEFAULTS: Object = {
     "dnsPolicy": "ClusterFirst",
@@ -47,7 +48,12 @@ def spec_causes(spec: Object, path: str) -> list[Cause]:
     containers = spec.get("containers")
     if not containers:
         return [Cause(f"{path}.containers", "Required value", "FieldValueRequired")]
-    causes = [cause for i, c in enumerate(containers) for cause in _container_causes(c, f"{path}.containers[{i}]")]
+    causes = [
+        cause
+        for key in _KINDS
+        for i, c in enumerate(spec.get(key) or [])
+        for cause in _container_causes(c, f"{path}.{key}[{i}]")
+    ]
     return causes + _duplicates(containers, f"{path}.containers") + _mount_causes(spec, path)
 
 

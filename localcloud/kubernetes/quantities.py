@@ -41,6 +41,17 @@ def write(amount: Fraction) -> str:
     return f"{-(-amount.numerator * 1000 // amount.denominator)}m"
 
 
+def canonical(amount: Fraction, *, binary: bool) -> str:
+    """Write a quantity as the API does: the largest unit in which it is whole, of 1024 or of 1000."""
+    for suffix, power in reversed(_BINARY.items()) if binary else ():
+        if amount and amount % 2**power == 0:
+            return f"{amount // 2**power}{suffix}"
+    for suffix in () if binary else ("E", "P", "T", "G", "M", "k"):
+        if amount and amount % 10 ** _DECIMAL[suffix] == 0:
+            return f"{amount // 10 ** _DECIMAL[suffix]}{suffix}"
+    return write(amount)
+
+
 def read(amounts: Mapping[str, str] | None) -> Amounts:
     """Read every quantity of a resource list."""
     return {name: parse(text) for name, text in (amounts or {}).items()}

@@ -6,12 +6,11 @@ An aggregated cluster role is refused by name, because a role that never fills u
 import json
 from typing import Any
 
-from localcloud.kubernetes.errors import Cause
+from localcloud.kubernetes.errors import Cause, unsupported
 from localcloud.kubernetes.objects import Object
 from localcloud.kubernetes.resources import RBAC
 
 _REQUIRED = "FieldValueRequired"
-_UNSUPPORTED = "FieldValueNotSupported"
 _GROUP_OF = {"User": RBAC, "Group": RBAC, "ServiceAccount": ""}
 
 
@@ -90,6 +89,4 @@ def _invalid(path: str, value: Any, why: str) -> Cause:
 
 
 def _one_of(path: str, value: str, allowed: list[str]) -> list[Cause]:
-    listed = ", ".join(f'"{name}"' for name in allowed)
-    wrong = Cause(path, f'Unsupported value: "{value}": supported values: {listed}', _UNSUPPORTED)
-    return [] if value in allowed else [wrong]
+    return [] if value in allowed else [unsupported(path, value, allowed)]

@@ -1,13 +1,14 @@
-"""The kinds this API serves.
+"""The kinds this API always serves; kinds.py has those that a cluster's own definitions add.
 
 A Kueue kind is served in two versions and stored in one (the first of `versions`), as the real server does it; the
 conversion happens at the door and nothing behind it sees the other version.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 KUEUE = "kueue.x-k8s.io"
+ADMISSION = "admissionregistration.k8s.io"
 RBAC = "rbac.authorization.k8s.io"
 _V1 = ("v1",)
 _KUEUE_VERSIONS = ("v1beta2", "v1beta1")
@@ -15,7 +16,10 @@ _KUEUE_VERSIONS = ("v1beta2", "v1beta1")
 
 @dataclass(frozen=True)
 class Resource:
-    """One kind: where it is served and whether it has a namespace and a status of its own."""
+    """One kind: where it is served and whether it has a namespace and a status of its own.
+
+    Objects are stored in the first of `versions`. A custom kind comes with its CustomResourceDefinition.
+    """
 
     group: str
     plural: str
@@ -24,11 +28,40 @@ class Resource:
     namespaced: bool = True
     status: bool = False
     counts_generations: bool = False
+    definition: dict[str, Any] | None = field(default=None, compare=False, repr=False)
 
     @property
     def key(self) -> str:
         """Give the name used in messages and in the store, such as `jobs.batch`."""
         return f"{self.plural}.{self.group}" if self.group else self.plural
+
+    @property
+    def names(self) -> dict[str, Any]:
+        """Give what a custom kind's definition says of its names."""
+        return self.definition["spec"]["names"] if self.definition else {}
+
+    @property
+    def list_kind(self) -> str:
+        """Give the kind of a list of these."""
+        return str(self.names.get("listKind") or f"{self.kind}List")
+
+    @property
+    def is_custom(self) -> bool:
+        """Tell whether a definition makes this kind, here or (Kueue's) in a real cluster."""
+        return self.definition is not None or self.group == KUEUE
+
+    @property
+    def served(self) -> tuple[str, ...]:
+        """Give the versions that clients may use."""
+        if self.definition is None:
+            return self.versions
+        return tuple(one["name"] for one in self.definition["spec"]["versions"] if one["served"])
+
+    def at(self, version: str) -> dict[str, Any]:
+        """Give what a custom kind's definition says of one version."""
+        versions = self.definition["spec"]["versions"] if self.definition else []
+        found: dict[str, Any] = next(one for one in versions if one["name"] == version)
+        return found
 
     def api_version(self, version: str = "") -> str:
         """Give `group/version`; without an argument, of the stored version."""
@@ -55,6 +88,17 @@ STORAGE_CLASSES = Resource("storage.k8s.io", "storageclasses", "StorageClass", n
 DEFINITIONS = Resource(
     "apiextensions.k8s.io", "customresourcedefinitions", "CustomResourceDefinition", namespaced=False, status=True
 )
+POLICIES = Resource(
+    ADMISSION, "validatingadmissionpolicies", "ValidatingAdmissionPolicy", _V1, False, True, counts_generations=True
+)
+POLICY_BINDINGS = Resource(
+    ADMISSION,
+    "validatingadmissionpolicybindings",
+    "ValidatingAdmissionPolicyBinding",
+    _V1,
+    False,
+    counts_generations=True,
+)
 CLUSTER_QUEUES = Resource(KUEUE, "clusterqueues", "ClusterQueue", _KUEUE_VERSIONS, False, True, True)
 LOCAL_QUEUES = Resource(KUEUE, "localqueues", "LocalQueue", _KUEUE_VERSIONS, True, True, True)
 FLAVORS = Resource(KUEUE, "resourceflavors", "ResourceFlavor", _KUEUE_VERSIONS, False, False, True)
@@ -63,18 +107,8 @@ WORKLOAD_PRIORITIES = Resource(KUEUE, "workloadpriorityclasses", "WorkloadPriori
 COHORTS = Resource(KUEUE, "cohorts", "Cohort", _KUEUE_VERSIONS, False, True, True)
 TOPOLOGIES = Resource(KUEUE, "topologies", "Topology", _KUEUE_VERSIONS, False)
 
-ALL = (
+BUILT_IN = (
     NAMESPACES, CONFIG_MAPS, SECRETS, SERVICE_ACCOUNTS, PODS, EVENTS, NODES, VOLUMES, CLAIMS, QUOTAS, JOBS, ROLES,
-    ROLE_BINDINGS, CLUSTER_ROLES, CLUSTER_ROLE_BINDINGS, STORAGE_CLASSES, DEFINITIONS, CLUSTER_QUEUES, LOCAL_QUEUES,
+    ROLE_BINDINGS, CLUSTER_ROLES, CLUSTER_ROLE_BINDINGS, STORAGE_CLASSES, DEFINITIONS, POLICIES, POLICY_BINDINGS, CLUSTER_QUEUES, LOCAL_QUEUES,
     FLAVORS, WORKLOADS, WORKLOAD_PRIORITIES, COHORTS, TOPOLOGIES,
 )  # fmt: skip
-
-
-def find(group: str, version: str, plural: str) -> Resource | None:
-    """Give the kind served at this group, version and plural, or None."""
-    return next((r for r in ALL if (r.group, r.plural) == (group, plural) and version in r.versions), None)
-
-
-def served(group: str, version: str) -> Iterator[Resource]:
-    """Give every kind of one group and version."""
-    return (r for r in ALL if r.group == group and version in r.versions)

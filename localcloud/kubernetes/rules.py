@@ -3,13 +3,17 @@
 import re
 from collections.abc import Callable
 
-from localcloud.kubernetes import kueue_rules, schema
+from localcloud.kubernetes import custom, kueue_rules, schema
+from localcloud.kubernetes.definition_rules import admit_definition
 from localcloud.kubernetes.errors import Cause, invalid
 from localcloud.kubernetes.job_rules import admit_job
+from localcloud.kubernetes.namespace_usage import admit_quota
 from localcloud.kubernetes.objects import Object, name_of
 from localcloud.kubernetes.pod_rules import admit_pod
+from localcloud.kubernetes.pod_security import label_causes
+from localcloud.kubernetes.policy_rules import admit_policy, admit_policy_binding
 from localcloud.kubernetes.rbac_rules import admit_binding, admit_role
-from localcloud.kubernetes.resources import DEFINITIONS, KUEUE, Resource
+from localcloud.kubernetes.resources import KUEUE, Resource
 
 Rule = Callable[[Object, Object | None], list[Cause]]
 _SUBDOMAIN = re.compile(r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$")
@@ -20,17 +24,18 @@ _RBAC_NAME = re.compile(r"^[^/%]+$")
 
 def decode(resource: Resource, thing: Object, version: str, *, strict: bool) -> Object:
     """Give the object without unknown fields; StatusError 400 for wrong types, or unknown fields when strict."""
-    if resource is DEFINITIONS:
-        return thing
+    if resource.definition is not None:
+        return custom.decode(resource, thing, version, strict=strict)
     check = kueue_rules.check if resource.group == KUEUE else schema.check
     return check(thing, version, strict=strict)
 
 
-def admit(resource: Resource, new: Object, old: Object | None) -> None:
+def admit(resource: Resource, new: Object, old: Object | None, version: str) -> None:
     """Default the object in place and check its values; StatusError 422 naming every wrong field."""
     causes = [*_name_causes(resource, new), *_label_causes(new)]
-    rule = kueue_rules.admit if resource.group == KUEUE else _RULES.get(resource.kind)
-    if rule is not None:
+    if resource.definition is not None:
+        causes += custom.causes(resource, new, old, version)
+    elif rule := kueue_rules.admit if resource.group == KUEUE else _RULES.get(resource.kind):
         causes += rule(new, old)
     if causes:
         raise invalid(resource, name_of(new), causes)
@@ -60,7 +65,7 @@ def _admit_namespace(new: Object, _: Object | None) -> list[Cause]:
     labels = new["metadata"].get("labels") or {}
     new["metadata"]["labels"] = {**labels, "kubernetes.io/metadata.name": name_of(new)}
     new["spec"] = {"finalizers": ["kubernetes"]}
-    return []
+    return label_causes(new)
 
 
 def _admit_claim(new: Object, old: Object | None) -> list[Cause]:
@@ -91,6 +96,10 @@ _RULES: dict[str, Rule] = {
     "ClusterRole": admit_role,
     "RoleBinding": admit_binding,
     "ClusterRoleBinding": admit_binding,
+    "CustomResourceDefinition": admit_definition,
+    "ResourceQuota": admit_quota,
+    "ValidatingAdmissionPolicy": admit_policy,
+    "ValidatingAdmissionPolicyBinding": admit_policy_binding,
 }
 
 

@@ -20,8 +20,10 @@ _SCALARS: dict[str, tuple[type, ...]] = {
 }  # fmt: skip
 _GO_NAMES = {"str": "string", "datetime": "string", "int": "int32", "bool": "bool", "float": "float64"}
 _QUANTITIES = ("limits", "requests", "capacity", "allocatable", "hard", "used")
-_LIST = re.compile(r"^list\[(.+)\]$")
-_DICT = re.compile(r"^dict\[str, (.+)\]$")
+LIST_OF = re.compile(r"^list\[(.+)\]$")
+DICT_OF = re.compile(r"^dict\[str, (.+)\]$")
+_SCHEMA = "V1JSONSchemaProps"  # the client's model says `object` where a schema, a list of them or a bool may be
+_SCHEMAS = ("items", "additionalProperties")
 
 
 @dataclass
@@ -36,9 +38,9 @@ class Check:
         """Give the value without unknown fields; StatusError 400 for a wrong type."""
         if kind in _SCALARS:
             return self._scalar(kind, value, path, owner)
-        if found := _LIST.match(kind):
+        if found := LIST_OF.match(kind):
             return self._list(found[1], value, path, owner)
-        if found := _DICT.match(kind):
+        if found := DICT_OF.match(kind):
             return self._dict(found[1], value, path, owner)
         return self._model(getattr(models, kind), value, path, owner)
 
@@ -78,7 +80,10 @@ class Check:
             if key not in kinds:
                 self.unknown.append(inner)
             elif part is not None:
-                kept[key] = self.value(kinds[key], part, inner, name)
+                kind = (
+                    _SCHEMA if model.__name__ == _SCHEMA and key in _SCHEMAS and isinstance(part, dict) else kinds[key]
+                )
+                kept[key] = self.value(kind, part, inner, name)
         return kept
 
     def _mismatch(self, value: Any, path: str, owner: str, wanted: str) -> Exception:

@@ -136,9 +136,10 @@ class Connection(BaseHTTPRequestHandler):
         return self.server.door.verbs.answer(request) if is_open else self._carry_out(request)
 
     def _carry_out(self, request: Request) -> Answer:
-        is_document = request.method == "GET" and discovery.document(request.path) is not None
+        kinds = self.server.door.verbs.api.kinds
+        is_document = request.method == "GET" and discovery.document(request.path, kinds) is not None
         review = reviews.asked(request)
-        target = None if is_document or review else targets.parse(request.path)
+        target = None if is_document or review else targets.parse(request.path, kinds)
         verb = targets.verb(request, target)
         failure = None if is_own(request.headers) else self.server.requests.take(verb, request.path, target)
         if failure and failure.when == "before":

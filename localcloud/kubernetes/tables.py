@@ -4,9 +4,12 @@ A kind without columns of its own shows name and age, as a real server does for 
 """
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
-from localcloud.kubernetes.objects import Object, condition, dig, is_true, name_of, seconds_since
+from localcloud.kubernetes import columns
+from localcloud.kubernetes.objects import Object, age, condition, dig, is_true, name_of, seconds_since, short
+from localcloud.kubernetes.resources import Resource
 
 Cell = Callable[[Object], Any]
 _ACCEPTED = "as=Table"
@@ -17,15 +20,25 @@ def is_wanted(accept: str) -> bool:
     return _ACCEPTED in accept.partition(",")[0].replace(" ", "")
 
 
-def table(kind: str, things: list[Object], metadata: Object, included: str) -> Object:
+def table(resource: Resource, version: str, things: list[Object], metadata: Object, included: str) -> Object:
     """Give a Table of objects; `included` is the request's includeObject: None, Metadata (the default) or Object."""
-    columns = _COLUMNS.get(kind, {"Name": name_of, "Age": _age})
-    definitions = [
-        {"name": name, "type": "string", "format": "name" if name == "Name" else "", "priority": 0} for name in columns
-    ]
-    rows = [{"cells": [cell(thing) for cell in columns.values()], **_object(thing, included)} for thing in things]
+    shown = _columns(resource, version)
+    rows = [{"cells": [cell(thing) for _, cell in shown], **_object(thing, included)} for thing in things]
     head = {"kind": "Table", "apiVersion": "meta.k8s.io/v1", "metadata": metadata}
-    return {**head, "columnDefinitions": [{**d, "description": d["name"]} for d in definitions], "rows": rows}
+    return {**head, "columnDefinitions": [definition for definition, _ in shown], "rows": rows}
+
+
+def _columns(resource: Resource, version: str) -> list[tuple[Object, Cell]]:
+    if resource.definition is None:
+        built_in = _COLUMNS.get(resource.kind, {"Name": name_of, "Age": _age})
+        return [(_definition(name), cell) for name, cell in built_in.items()]
+    named: tuple[Object, Cell] = (_definition("Name"), name_of)
+    return [named, *((columns.definition(one), partial(columns.cell, one)) for one in columns.of(resource, version))]
+
+
+def _definition(name: str) -> Object:
+    shape = "name" if name == "Name" else ""
+    return {"name": name, "type": "string", "format": shape, "description": name, "priority": 0}
 
 
 def _object(thing: Object, included: str) -> Object:
@@ -37,15 +50,7 @@ def _object(thing: Object, included: str) -> Object:
 
 
 def _age(thing: Object) -> str:
-    return _short(seconds_since(thing["metadata"]["creationTimestamp"]))
-
-
-def _short(seconds: float) -> str:
-    """A duration as kubectl writes short ones: 5s, 7m, 3h, 2d."""
-    for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
-        if seconds >= 2 * size:
-            return f"{int(seconds // size)}{unit}"
-    return f"{int(max(seconds, 0))}s"
+    return age(thing["metadata"]["creationTimestamp"])
 
 
 def _status_of_job(job: Object) -> str:
@@ -61,7 +66,7 @@ def _duration(job: Object) -> str:
     if not started:
         return ""
     ended = dig(job, "status", "completionTime")
-    return _short(seconds_since(started) - (seconds_since(ended) if ended else 0))
+    return short(seconds_since(started) - (seconds_since(ended) if ended else 0))
 
 
 def _ready(pod: Object) -> str:
@@ -114,7 +119,7 @@ _COLUMNS: Mapping[str, Mapping[str, Cell]] = {
         "Age": _age,
     },
     "Event": {
-        "Last Seen": lambda e: _short(seconds_since(e["lastTimestamp"])) if e.get("lastTimestamp") else "<unknown>",
+        "Last Seen": lambda e: age(e["lastTimestamp"]) if e.get("lastTimestamp") else "<unknown>",
         "Type": lambda e: e.get("type", ""),
         "Reason": lambda e: e.get("reason", ""),
         "Object": lambda e: f"{e['involvedObject'].get('kind', '').lower()}/{e['involvedObject'].get('name', '')}",

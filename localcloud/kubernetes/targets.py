@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from localcloud.kubernetes import errors, resources
+from localcloud.kubernetes import errors
 from localcloud.kubernetes.api import Place
 from localcloud.kubernetes.authentication import NOBODY, User
+from localcloud.kubernetes.kinds import Kinds
 from localcloud.kubernetes.resources import PODS, Resource
 
 _STATUS_OF_NAMESPACE = ("status", "finalize")
@@ -51,13 +52,13 @@ class Target:
         return Place(self.resource, self.namespace, self.name, self.subresource)
 
 
-def parse(path: str) -> Target:
+def parse(path: str, kinds: Kinds) -> Target:
     """Read a path under /api or /apis; StatusError 404 when nothing is served there."""
     group, version, rest = _group(path.strip("/").split("/"))
     namespace = ""
     if rest[0] == "namespaces" and len(rest) > 2 and rest[2] not in _STATUS_OF_NAMESPACE:
         namespace, rest = rest[1], rest[2:]
-    resource = resources.find(group, version, rest[0])
+    resource = kinds.find(group, version, rest[0])
     if resource is None or len(rest) > 3 or (namespace and not resource.namespaced):
         raise errors.unknown_path()
     name, subresource = (*rest[1:], "", "")[:2]

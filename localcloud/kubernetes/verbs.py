@@ -12,7 +12,7 @@ from localcloud.kubernetes.logs import Line
 from localcloud.kubernetes.objects import Object, name_of, namespace_of
 from localcloud.kubernetes.paging import Page, Pages
 from localcloud.kubernetes.patches import json_patch, merge_patch, strategic_patch
-from localcloud.kubernetes.resources import KUEUE, Resource
+from localcloud.kubernetes.resources import Resource
 from localcloud.kubernetes.targets import Request, Target
 
 _APPLY = "application/apply-patch+yaml"
@@ -45,10 +45,10 @@ class Verbs:
 
     def answer(self, request: Request) -> Answer:
         """Carry out one request; StatusError when it is refused."""
-        document = discovery.document(request.path) if request.method == "GET" else None
+        document = discovery.document(request.path, self.api.kinds) if request.method == "GET" else None
         if document is not None:
             return Answer(200, document)
-        target = targets.parse(request.path)
+        target = targets.parse(request.path, self.api.kinds)
         if target.subresource == "log":
             return Answer(200, self._log(request, target))
         act = getattr(self, f"_{targets.verb(request, target)}", None)
@@ -105,7 +105,7 @@ class Verbs:
         if kind == _APPLY:
             return self._apply(request, target)
         patch = _PATCHES.get(kind)
-        if patch is None or (patch is strategic_patch and target.resource.group == KUEUE):
+        if patch is None or (patch is strategic_patch and target.resource.is_custom):
             accepted = ", ".join([*_PATCHES, _APPLY])
             message = f"the body of the request was in an unknown format - accepted media types include: {accepted}"
             raise errors.StatusError(415, "UnsupportedMediaType", message)
@@ -158,7 +158,9 @@ def _as_asked(request: Request, target: Target, items: list[Object], metadata: O
     """Give a table, when that is what the client wants."""
     if not tables.is_wanted(request.headers.get("Accept") or ""):
         return None
-    return tables.table(target.resource.kind, items, metadata, request.query.get("includeObject", "Metadata"))
+    return tables.table(
+        target.resource, target.version, items, metadata, request.query.get("includeObject", "Metadata")
+    )
 
 
 def _watched_as_asked(request: Request, target: Target, event: Object) -> Object:
@@ -169,7 +171,7 @@ def _watched_as_asked(request: Request, target: Target, event: Object) -> Object
 
 def _listed(target: Target, metadata: Object, items: list[Object]) -> Object:
     api_version = target.resource.api_version(target.version)
-    return {"kind": f"{target.resource.kind}List", "apiVersion": api_version, "metadata": metadata, "items": items}
+    return {"kind": target.resource.list_kind, "apiVersion": api_version, "metadata": metadata, "items": items}
 
 
 def _selected(request: Request, target: Target) -> selectors.Predicate:
@@ -198,6 +200,7 @@ def _options(request: Request, target: Target) -> Options:
         strict=request.query.get("fieldValidation") == "Strict",
         dry_run=dry_run == "All",
         version=target.version,
+        user=request.user,
     )
 
 
@@ -211,4 +214,5 @@ def _deletion(request: Request) -> Deletion:
         resource_version=preconditions.get("resourceVersion") or "",
         grace=None if grace is None else int(grace),
         dry_run="All" in (asked.get("dryRun") or []),
+        user=request.user,
     )

@@ -1,4 +1,4 @@
-"""Kueue's v1beta1 and v1beta2: the renamed fields, converted at the door.
+"""Versions, converted at the door: Kueue's v1beta1 and v1beta2 with renamed fields, those of a custom kind by name only.
 
 v1beta2 is stored. A v1beta1 field without a counterpart here stays as it is and is then judged by the Kueue rules.
 """
@@ -17,6 +17,8 @@ _SPENT = ("accumulatedPastExexcutionTimeSeconds", "accumulatedPastExecutionTimeS
 
 def to_stored(resource: Resource, version: str, thing: Object) -> Object:
     """Give the stored form of what a client sent in `version`."""
+    if resource.definition is not None:
+        return _renamed(thing, resource.api_version(version), resource.api_version())
     if resource.group != KUEUE or version != _OLD:
         return thing
     new = _copied(thing)
@@ -38,6 +40,8 @@ def to_stored(resource: Resource, version: str, thing: Object) -> Object:
 
 def from_stored(resource: Resource, version: str, thing: Object) -> Object:
     """Give what a client reads in `version`."""
+    if resource.definition is not None:
+        return _renamed(thing, resource.api_version(), resource.api_version(version))
     if resource.group != KUEUE or version == resource.versions[0] or "metadata" not in thing:
         return thing
     old = _copied(thing)
@@ -55,6 +59,10 @@ def from_stored(resource: Resource, version: str, thing: Object) -> Object:
         spec["priorityClassName"] = spec.pop("priorityClassRef")["name"]
         spec["priorityClassSource"] = _CLASS_SOURCE
     return old
+
+
+def _renamed(thing: Object, before: str, after: str) -> Object:
+    return {**thing, "apiVersion": after} if thing.get("apiVersion") == before else thing
 
 
 def _topology_from_stored(status: Object) -> None:

@@ -64,7 +64,9 @@ def _follow(store: Store, watch: Watch, last: int) -> Iterator[Object]:
 
 
 def _told(watch: Watch, change: Change) -> Iterator[Object]:
-    if change.resource is not watch.resource or (watch.namespace and namespace_of(change.object) != watch.namespace):
+    if change.resource.key != watch.resource.key or (
+        watch.namespace and namespace_of(change.object) != watch.namespace
+    ):
         return
     now_in = watch.matches(change.object)
     was_in = change.before is not None and watch.matches(change.before)

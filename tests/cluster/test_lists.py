@@ -112,6 +112,15 @@ def test_a_watch_ends_after_its_time(maps):
     assert 0.8 < time.monotonic() - start < 3
 
 
+def test_a_watch_tells_only_what_its_selector_selects(maps):
+    since = version(maps)
+    for name, labels in (("plain", {}), ("chosen", {"s": "1"})):
+        body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "labels": labels}}
+        maps.post(maps.maps, body)
+    events = list(maps.watch(f"{maps.maps}?resourceVersion={since}&labelSelector=s%3D1"))
+    assert [event["object"]["metadata"]["name"] for event in events] == ["chosen"]
+
+
 def test_a_watch_tells_of_an_object_that_leaves_its_selector(maps):
     since = version(maps)
     maps.patch(f"{maps.maps}/a", {"metadata": {"labels": {"team": "z"}}})

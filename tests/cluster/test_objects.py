@@ -143,6 +143,15 @@ def test_a_job_without_containers_is_invalid(probe):
     assert reply.body["details"]["causes"][0]["field"] == "spec.template.spec.containers"
 
 
+def test_an_init_container_is_checked_like_the_others(probe):
+    body = job("a")
+    body["spec"]["template"]["spec"]["initContainers"] = [{"name": "i"}]
+    reply = probe.post(probe.jobs, body)
+    assert [cause["field"] for cause in reply.body["details"]["causes"]] == [
+        "spec.template.spec.initContainers[0].image"
+    ]
+
+
 @pytest.mark.parametrize("policy", ["Always", None])
 def test_a_job_must_say_never_or_on_failure(probe, policy):
     body = job("a")

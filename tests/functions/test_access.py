@@ -6,14 +6,15 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
 import pytest
-from dropforge.adapters import access, cluster, connections
+from dropforge.adapters import cluster, connections
 from dropforge.adapters.connections import connect
 from dropforge.domain.failures import Failure
+from dropforge.domain.onboarding import JOBS_AT_ONCE
 from dropforge.errors import InvalidInput, QuotaExceeded
 from kubernetes.client import RbacAuthorizationV1Api
 
 from tests.functions.conftest import forget_connections
-from tests.functions.site import Site
+from tests.functions.site import DIGEST, Site
 
 
 @pytest.fixture(autouse=True)
@@ -24,7 +25,14 @@ def as_before(onsite: Site) -> Iterator[None]:
     onsite.entries.clear()
     onsite.entries.update(entries)
     onsite.skew[0] = timedelta(0)
+    allow(onsite, JOBS_AT_ONCE)
     forget_connections()
+
+
+def allow(onsite: Site, jobs: int) -> None:
+    """Let the team's namespace hold so many jobs."""
+    hard = {"spec": {"hard": {"count/jobs.batch": str(jobs)}}}
+    onsite.core.patch_namespaced_resource_quota("dropforge", onsite.namespace, hard)
 
 
 def refused(onsite: Site, **changed: str) -> Failure:
@@ -84,9 +92,19 @@ def test_a_rule_that_is_missing_is_named_in_the_servers_own_words(onsite: Site) 
 
 
 def test_a_namespace_that_is_full_is_no_missing_rule(onsite: Site) -> None:
-    said = 'jobs.batch "a" is forbidden: exceeded quota: dropforge, requested: count/jobs.batch=1, used: 5, limited: 5'
-    problem = access.forbidden(onsite.spec, onsite.spec.writer_role, said, "/apis/batch/v1")
-    assert (type(problem), problem.failure.code, problem.failure.why) == (QuotaExceeded, "NamespaceFull", said)
+    held = len(onsite.batch.list_namespaced_job(onsite.namespace).items)
+    allow(onsite, held)
+    container = {"name": "main", "image": f"registry.example/tiny@{DIGEST}"}
+    spec = {"suspend": True, "template": {"spec": {"restartPolicy": "Never", "containers": [container]}}}
+    metadata = {"name": "one-too-many", "namespace": onsite.namespace}
+    with pytest.raises(QuotaExceeded) as raised:
+        cluster.apply(
+            connect(onsite.spec, "writer"),
+            {"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": spec},
+        )
+    amounts = f"requested: count/jobs.batch=1, used: count/jobs.batch={held}, limited: count/jobs.batch={held}"
+    assert raised.value.failure.code == "NamespaceFull"
+    assert raised.value.failure.why == f'jobs.batch "one-too-many" is forbidden: exceeded quota: dropforge, {amounts}'
 
 
 def test_the_reader_may_not_delete_and_the_writer_may_not_look_at_other_namespaces(onsite: Site) -> None:

@@ -54,6 +54,31 @@ def test_a_job_is_applied_waited_for_shown_described_read_and_deleted(kubectl: K
     assert "No resources found" in kubectl("get", "jobs")
 
 
+def definition(group: str) -> str:
+    spec = {"type": "object", "properties": {"size": {"type": "integer", "description": "how big"}}}
+    version = {"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": {
+        "type": "object", "properties": {"spec": spec}}},
+        "additionalPrinterColumns": [{"name": "Size", "type": "integer", "jsonPath": ".spec.size"}]}  # fmt: skip
+    names = {"plural": "widgets", "kind": "Widget", "shortNames": ["wi"]}
+    body = {"group": group, "scope": "Namespaced", "names": names, "versions": [version]}
+    head = {"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition"}
+    return json.dumps({**head, "metadata": {"name": f"widgets.{group}"}, "spec": body})
+
+
+def test_a_custom_kind_is_defined_explained_applied_and_shown(kubectl: Kubectl, team: Team) -> None:
+    group = f"{team.namespace}.example.com"
+    kubectl("apply", "-f", "-", given=definition(group))
+    assert "condition met" in kubectl("wait", "--for=condition=established", f"crd/widgets.{group}", "--timeout=20s")
+    assert "how big" in kubectl("explain", "widgets.spec.size", f"--api-version={group}/v1")
+    body = {"apiVersion": f"{group}/v1", "kind": "Widget", "metadata": {"name": "w"}, "spec": {"size": 3}}
+    assert "created" in kubectl("apply", "-f", "-", given=json.dumps(body))
+    head, row = kubectl("get", "wi").splitlines()
+    assert (head.split(), row.split()) == (["NAME", "SIZE"], ["w", "3"])
+    wrong = kubectl("apply", "-f", "-", given=json.dumps({**body, "spec": {"size": "x"}}), code=1)
+    assert "spec.size in body must be of type integer" in wrong
+    assert "deleted" in kubectl("delete", "crd", f"widgets.{group}")
+
+
 def test_a_server_side_apply_of_another_manager_conflicts_until_it_is_forced(kubectl: Kubectl) -> None:
     kubectl("apply", "--server-side", "--field-manager=one", "-f", "-", given=config_map(a="1"))
     refused = kubectl("apply", "--server-side", "--field-manager=two", "-f", "-", given=config_map(a="2"), code=1)
