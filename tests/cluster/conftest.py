@@ -7,7 +7,6 @@ namespace (queues, flavors, definitions) bears the namespace's random name and i
 import os
 import uuid
 from collections.abc import Callable, Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +14,12 @@ import pytest
 from kubernetes import client, config
 
 from localcloud.kubernetes import LocalCluster
-from tests.cluster.probe import Probe
-from tests.patience import eventually
+from tests.cluster.probe import Probe, eventually
 
 
 @pytest.fixture(name="eventually")
 def eventually_fixture() -> Callable[..., Any]:
-    return partial(eventually, seconds=30)  # a real cluster takes its time
+    return eventually
 
 
 @pytest.fixture(scope="session")

@@ -3,12 +3,16 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import urllib3
 from kubernetes.client import Configuration
 
+from tests import patience
+
 Json = dict[str, Any]
+eventually = partial(patience.eventually, seconds=30)  # a real cluster takes its time
 MERGE = "application/merge-patch+json"
 APPLY = "application/apply-patch+yaml"
 
