@@ -126,7 +126,8 @@ def taken(journeys: Journeys, namespace: str, queue: str) -> Iterator[None]:
         "image": "none.local/pause@sha256:" + "0" * 64,
         "resources": {"requests": {"cpu": "1"}},
     }
-    template = {"spec": {"restartPolicy": "Never", "containers": [container]}}
+    node = {"node.kubernetes.io/instance-type": "local.cpu"}  # otherwise it takes a small one, as long as there is one
+    template = {"spec": {"restartPolicy": "Never", "containers": [container], "nodeSelector": node}}
     labels = {"kueue.x-k8s.io/queue-name": queue, "kueue.x-k8s.io/priority-class": naming.priority("inference")}
     metadata = {"name": "theirs", "labels": labels}
     journeys.batch.create_namespaced_job(namespace, {"metadata": metadata, "spec": {"template": template}})
