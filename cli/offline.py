@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 from dropforge.client import Refused
-from dropforge.client.uploads import SUFFIXES
+from dropforge.client.uploads import files_of
 from dropforge.domain import rows
 from dropforge.domain.blocks import gunzip
 from dropforge.domain.datasets import Kind, role_of
@@ -17,8 +17,6 @@ from dropforge.errors import InvalidInput
 
 from cli import show
 from cli.output import Json, console
-
-BYTES_PER_ROW = 1000  # of usual rows: how many of them the filter for duplicates is made for
 
 
 def check(
@@ -42,7 +40,7 @@ def check(
 
 def _read(path: Path) -> list[Report]:
     files = _files(path)
-    seen = Duplicates(max(rows_of(files), 1000))
+    seen = Duplicates.of_bytes(sum(file.stat().st_size for file in files.values()))
     reports = [rows.check(_blocks(file), name, _role(path, name), seen) for name, file in files.items()]
     if seen.needs_second_pass and all(report.accepted for report in reports):
         pairs = zip(files.values(), reports, strict=True)
@@ -50,18 +48,11 @@ def _read(path: Path) -> list[Report]:
     return reports
 
 
-def rows_of(files: dict[str, Path]) -> int:
-    """Return how many rows files have, by their sizes."""
-    return sum(file.stat().st_size for file in files.values()) // BYTES_PER_ROW
-
-
 def _files(path: Path) -> dict[str, Path]:
-    if path.is_file():
-        return {path.name: path}
-    found = {str(one.relative_to(path)): one for one in sorted(path.rglob("*")) if one.name.endswith(SUFFIXES)}
-    if not found:
-        raise typer.BadParameter(f"{path} holds no .jsonl or .jsonl.gz file.")
-    return found
+    try:
+        return files_of(path)
+    except Refused as refused:
+        raise typer.BadParameter(refused.failure.why) from refused
 
 
 def _role(path: Path, name: str) -> Role:

@@ -1,4 +1,4 @@
-"""What people see of a journey: a table that redraws itself on a terminal, one line per change elsewhere."""
+"""What people see: of a journey a table that redraws itself on a terminal, one line per change elsewhere; of answers and reports their words."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
+from dropforge.client.uploads import files_of
 from dropforge.domain.explanations import Explanation
 from dropforge.domain.failures import Failure
 from dropforge.domain.journeys import OVER, Journey, Stage
@@ -68,7 +69,7 @@ def picture(journey: Journey, *, plain: bool = False) -> Group:
         mark, style = MARKS[stage.status]
         mark = PLAIN[stage.status] if plain else mark
         table.add_row(Text(mark, style), Text(stage.name, style), Text(_took(stage), "dim"))
-    return Group(Text(title(journey), "bold"), table, Text(job_line(journey)))
+    return Group(Text(journey.name, "bold"), table, Text(job_line(journey)))
 
 
 def ascii_only(console: Console) -> bool:
@@ -87,17 +88,10 @@ def lines(journey: Journey) -> list[str]:
     return [*found, *([job] if job else [])]
 
 
-def title(journey: Journey) -> str:
-    """Return the journey's name: the run once it is known, the execution before."""
-    if journey.run and journey.run.execution != journey.execution:
-        return f"drop {journey.execution}"
-    return journey.run.label if journey.run else f"drop {journey.execution}"
-
-
 def job_line(journey: Journey) -> str:
     """Return what the current job does, with its loss as a small curve."""
     progress = journey.progress
-    if progress is None or journey.status in OVER or journey.run is None or journey.run.execution != journey.execution:
+    if progress is None or journey.status in OVER or journey.own_run is None:
         return ""
     parts = [f"job {progress.step}: {progress.phase}"]
     if progress.reason:
@@ -138,7 +132,7 @@ def print_failure(console: Console, found: Failure) -> None:
 @contextmanager
 def upload_bar(console: Console, path: Path, *, quiet: bool) -> Iterator[Callable[[int], None]]:
     """Show how much of a file or folder has gone up, on a terminal and for what takes its time; gives what to tell about bytes."""
-    total = sum(file.stat().st_size for file in ([path] if path.is_file() else path.rglob("*")) if file.is_file())
+    total = sum(file.stat().st_size for file in files_of(path).values())
     if quiet or not console.is_terminal or total < SLOW_BYTES:
         yield lambda _: None
         return

@@ -177,6 +177,7 @@ def lease(attempt: int = 1) -> Lease:
         purpose="jobs",
         expires_at="2026-01-16T00:00:00Z",
         price_usd=5,
+        cluster=run().cluster,
     )
 
 

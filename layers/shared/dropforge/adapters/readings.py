@@ -11,14 +11,12 @@ from dropforge.adapters import listings, storage
 from dropforge.domain import rows
 from dropforge.domain.blocks import Hashed, gunzip
 from dropforge.domain.datasets import File, Files, Listing, Manifest, is_packed
-from dropforge.domain.duplicates import CAPACITY, Duplicates
+from dropforge.domain.duplicates import Duplicates
 from dropforge.domain.ranges import Range, Slice, Stretch, divide, is_divided, joined_digest
 from dropforge.domain.readings import Reading, Readings
 from dropforge.domain.reports import Report, merge
 from dropforge.domain.uploads import folder
 from dropforge.errors import InvalidInput, NotFound
-
-BYTES_PER_ROW = 1000  # of usual rows: how many of them the filter for duplicates is made for
 
 
 def read_range(manifest: Manifest, number: int) -> None:
@@ -44,7 +42,7 @@ def _read(listing: Listing, listed: Files, share: Range) -> Readings:
 
     A share with faults is refused anyway, and one that breaks off could not be read a second time: it is read once.
     """
-    seen = Duplicates(max(CAPACITY, sum(piece.end - piece.begin for piece in share) // BYTES_PER_ROW))
+    seen = Duplicates.of_bytes(sum(piece.end - piece.begin for piece in share))
     try:
         readings = tuple(_read_slice(listing.bucket, listed, piece, seen) for piece in share)
         if seen.needs_second_pass and all(one.report.accepted for one in readings):

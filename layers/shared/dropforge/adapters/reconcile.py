@@ -4,7 +4,7 @@ Everything is mended through the door that the event would have used, so that a 
 """
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -95,7 +95,7 @@ def _mend_arrival(arrival: Arrival) -> int:
 
 def overdue_runs() -> int:
     """Stop runs that have held a lease too long, and those whose cancellation was cut off; return how many. It talks to no cluster."""
-    return sum(each(_settled_runs(), _stop_if_unwanted))
+    return sum(each(_settled_runs(ledger.leases()), _stop_if_unwanted))
 
 
 def lost_ends(cluster: str) -> int:
@@ -103,19 +103,19 @@ def lost_ends(cluster: str) -> int:
 
     A teardown that waits for pods takes its time, so each gets one look; in any order, so that the same few do not always keep the rest waiting.
     """
-    runs = [(run, lease) for run, lease in _settled_runs() if run.cluster == cluster]
+    runs = [run for run, _ in _settled_runs(lease for lease in ledger.leases() if lease.cluster == cluster)]
     random.shuffle(runs)
-    return sum(each(runs, lambda held: _mend_run(held[0])))
+    return sum(each(runs, _mend_run))
 
 
 def clusters_of_leases() -> set[str]:
     """Return the clusters on which attempts hold leases."""
-    return {lease.cluster for lease in ledger.leases() if lease.cluster}
+    return {lease.cluster for lease in ledger.leases()}
 
 
-def _settled_runs() -> list[tuple[Run, Lease]]:
-    """Return the attempts that hold a lease and of which nothing can be merely late."""
-    held = ((ledger.run(lease.run_id), lease) for lease in ledger.leases())
+def _settled_runs(leases: Iterable[Lease]) -> list[tuple[Run, Lease]]:
+    """Return the attempts that hold one of the leases and of which nothing can be merely late."""
+    held = ((ledger.run(lease.run_id), lease) for lease in leases)
     return [(run, lease) for run, lease in held if run is not None and _is_settled(run, lease)]
 
 
@@ -146,19 +146,20 @@ def _finish_teardown(run: Run) -> int:
 def _stop_if_unwanted(held: tuple[Run, Lease]) -> int:
     """Stop a run whose cancellation was cut off after it was written down, or that has outlived its lease."""
     run, lease = held
-    if run.status != "running" or (machine.describe(run.execution) or {}).get("status") != "RUNNING":
+    expired = clock.now() >= datetime.fromisoformat(lease.expires_at)
+    if run.status != "running" or not (expired or run.cancellation):
+        return 0
+    if (machine.describe(run.execution) or {}).get("status") != "RUNNING":
         return 0
     if run.cancellation is None:
-        if clock.now() < datetime.fromisoformat(lease.expires_at):
-            return 0
-        expired = LeaseExpired(
+        told = LeaseExpired(
             project=run.project,
             run_id=run.id,
             attempt=run.attempt,
             expired_at=lease.expires_at,
             price_usd=lease.price_usd,
         )
-        timeline.tell_of_run(run.id, expired)
+        timeline.tell_of_run(run.id, told)
         wish = Cancellation(by="sweep", reason=f"its lease ended at {lease.expires_at}", at=clock.stamp())
         if not ledger.cancel(run, wish):
             return 0

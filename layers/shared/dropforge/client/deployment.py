@@ -151,10 +151,8 @@ def _still_writing(journey: Journey) -> bool:
     """An execution that did not succeed is reported a moment after it has ended, and a cancelled one when nothing of it is left."""
     if journey.status == "SUCCEEDED":
         return False
-    run, arrival = journey.run, journey.arrival
-    held = run is not None and run.execution == journey.execution and run.status == "running"
-    open_ = arrival is not None and arrival.execution == journey.execution and arrival.status in OPEN
-    return held or open_
+    run, arrival = journey.own_run, journey.own_arrival
+    return (run is not None and run.status == "running") or (arrival is not None and arrival.status in OPEN)
 
 
 def _failure(body: bytes) -> Failure:

@@ -30,7 +30,7 @@ def upload(addresses: Addresses, path: Path, place: tuple[str, str], run: RunBlo
     root = f"{PREFIX}{place[0]}/{place[1]}"
     if path.is_file() and not run:
         return _put(addresses, path, f"{root}/{_train_name(path)}", moved)
-    files = {_train_name(path): path} if path.is_file() else _files_of(path)
+    files = {_train_name(path): path} if path.is_file() else files_of(path)
     lines = [_line(name, file) for name, file in sorted(files.items())]
     folder = f"{root}/{_digest(lines)[:12]}-{_digest(run)[:8]}"
     for name, file in sorted(files.items()):
@@ -43,10 +43,13 @@ def _train_name(path: Path) -> str:
     return f"train.jsonl{'.gz' if path.name.endswith('.gz') else ''}"
 
 
-def _files_of(folder: Path) -> dict[str, Path]:
-    found = {str(path.relative_to(folder)): path for path in sorted(folder.rglob("*")) if path.name.endswith(SUFFIXES)}
+def files_of(path: Path) -> dict[str, Path]:
+    """Return the files of a dataset by their paths in it: a file alone, or those of a folder. Raises Refused (NoTrainFile) for none."""
+    if path.is_file():
+        return {path.name: path}
+    found = {str(one.relative_to(path)): one for one in sorted(path.rglob("*")) if one.name.endswith(SUFFIXES)}
     if not found:
-        raise Refused(failure("NoTrainFile", f"{folder} holds no .jsonl or .jsonl.gz file."))
+        raise Refused(failure("NoTrainFile", f"{path} holds no .jsonl or .jsonl.gz file."))
     return found
 
 

@@ -23,6 +23,7 @@ from typing import NamedTuple
 from dropforge.domain.reports import Fault, Role
 
 CAPACITY = 5_000_000
+BYTES_PER_ROW = 1000  # of usual rows
 MAX_SUSPECTS = 100_000
 _BITS_PER_ROW = 12
 _PATTERNS = 4096
@@ -48,7 +49,7 @@ class Sighting(NamedTuple):
 
 
 class Duplicates:
-    """What the rows of one dataset have in common, over all its files. `capacity` is about how many rows there are; bytes / 1,000 is a fair guess."""
+    """What the rows of one dataset have in common, over all its files. `capacity` is about how many rows there are."""
 
     def __init__(self, capacity: int = CAPACITY) -> None:
         self._size = 1 << (capacity * _BITS_PER_ROW // 64).bit_length()
@@ -57,6 +58,11 @@ class Duplicates:
         self._leaks: set[int] = set()
         self._seen: dict[tuple[int, Role], Sighting] = {}
         self.complete = True  # whether every suspect was kept
+
+    @classmethod
+    def of_bytes(cls, size: int) -> "Duplicates":
+        """Return one that is large enough for the usual rows of so many bytes."""
+        return cls(max(CAPACITY, size // BYTES_PER_ROW))
 
     def add(self, role: Role, hashes: list[int]) -> None:
         """Take the hashes of good rows in the first pass."""

@@ -5,17 +5,16 @@ then the stage. Nothing is concluded from the absence of news but that there is 
 """
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from dropforge.domain.catalogue import Whose
+from dropforge.domain.failures import Failure
 from dropforge.domain.journeys import Journey
 from dropforge.domain.queue_reasons import meaning
-from dropforge.domain.runs import Cancellation, Progress, Run
+from dropforge.domain.runs import Cancellation, Progress, Run, Trouble
 from dropforge.domain.values import Value
 
-NEWS_AFTER = timedelta(
-    minutes=10
-)  # a job that has said nothing for so long is worth a look, though nothing is wrong yet
+NEWS_AFTER = timedelta(minutes=10)  # a job that is silent for longer is worth a look, though nothing is wrong yet
 STAGES: dict[str, str] = {
     "RegisterDataset": "listing the files of the upload",
     "CheckRanges": "reading every row, in ranges side by side",
@@ -28,8 +27,6 @@ STAGES: dict[str, str] = {
     "VerifyCheckpoint": "opening the checkpoint in S3",
     "RegisterModel": "registering the model",
 }
-
-
 _ENDS = {"failed": "has failed", "rejected": "was rejected", "cancelled": "was cancelled"}
 
 
@@ -61,20 +58,18 @@ def explain(journey: Journey, now: datetime) -> Explanation:
 
 def _ended(journey: Journey) -> Explanation | None:
     if journey.failure is not None:
-        return _failed(journey)
+        return _failed(journey, journey.failure)
     if journey.result is not None and journey.result.get("joined"):
         return _joined(journey.result)
     return _succeeded(journey) if journey.status == "SUCCEEDED" else None
 
 
-def _failed(journey: Journey) -> Explanation:
-    found = journey.failure
-    assert found is not None  # noqa: S101  for the type checker
+def _failed(journey: Journey, found: Failure) -> Explanation:
     run, arrival = journey.run, journey.arrival
     stage = next((s.name for s in journey.stages if s.status == "failed"), "")
     cancelled = found.code == "RunCancelled"
     state = "cancelled" if cancelled else "rejected" if arrival and arrival.status == "rejected" else "failed"
-    where = f"{_name(journey)} {_ENDS[state]}{f' in {stage}' if stage else ''}"
+    where = f"{journey.name} {_ENDS[state]}{f' in {stage}' if stage else ''}"
     why = f"{found.what} {found.why}" if not cancelled else found.why
     since = (run.ended_at if run else None) or (arrival.at if arrival else "") or ""
     return Explanation(state=state, where=where, why=why, whose=found.whose, next=found.next, since=since)
@@ -98,7 +93,7 @@ def _succeeded(journey: Journey) -> Explanation:
     arn = str(made.get("arn") or (run.model_arn if run else "") or "")
     return Explanation(
         state="succeeded",
-        where=f"{_name(journey)} has succeeded",
+        where=f"{journey.name} has succeeded",
         why=f"Its checkpoint was opened in S3, found whole, and registered{f' as {arn}' if arn else ''}.",
         whose="you",
         next="Look at the losses in `dropforge status`, then approve the model package in SageMaker to deploy it.",
@@ -107,28 +102,22 @@ def _succeeded(journey: Journey) -> Explanation:
 
 
 def _going_on(journey: Journey, now: datetime) -> Explanation:
-    run = journey.run if journey.run and journey.run.execution == journey.execution else None
-    wish = run.cancellation if run is not None else _wish(journey)
-    if wish is not None:
-        return _being_cancelled(journey, wish)
+    run, held = journey.own_run, journey.own_run or journey.own_arrival
+    if held is not None and held.cancellation is not None:
+        return _being_cancelled(journey, held.cancellation)
     if journey.status in ("FAILED", "TIMED_OUT", "ABORTED"):
         return _unrecorded(journey)
     if journey.trouble is not None and run is not None:
-        return _unseen(journey)
+        return _unseen(journey, journey.trouble)
     if journey.progress is not None and run is not None and _stage(journey) in ("RunSteps", "StageDataset"):
         return _with_job(journey, journey.progress, now)
     return _in_stage(journey)
 
 
-def _wish(journey: Journey) -> Cancellation | None:
-    arrival = journey.arrival
-    return arrival.cancellation if arrival is not None and arrival.execution == journey.execution else None
-
-
 def _being_cancelled(journey: Journey, wish: Cancellation) -> Explanation:
     return Explanation(
         state="cancelling",
-        where=f"{_name(journey)} is being cancelled",
+        where=f"{journey.name} is being cancelled",
         why=wish.failure().why,
         whose="time",
         next="Nothing: its jobs are being deleted; it ends when a look finds nothing of them left.",
@@ -139,19 +128,17 @@ def _being_cancelled(journey: Journey, wish: Cancellation) -> Explanation:
 def _unrecorded(journey: Journey) -> Explanation:
     return Explanation(
         state="ending",
-        where=f"{_name(journey)} has ended ({journey.status}) and is being cleared up",
+        where=f"{journey.name} has ended ({journey.status}) and is being cleared up",
         why="Its jobs are being deleted and read as gone before the run counts as over.",
         whose="time",
         next="Nothing: look again in a minute. If it stays, the sweep takes it up within its interval.",
     )
 
 
-def _unseen(journey: Journey) -> Explanation:
-    trouble = journey.trouble
-    assert trouble is not None  # noqa: S101  for the type checker
+def _unseen(journey: Journey, trouble: Trouble) -> Explanation:
     return Explanation(
         state="unseen",
-        where=f"{_name(journey)} goes on, and its cluster cannot be seen",
+        where=f"{journey.name} goes on, and its cluster cannot be seen",
         why=f"{trouble.failure.what} {trouble.failure.why}",
         whose=trouble.failure.whose,
         next=trouble.failure.next,
@@ -167,7 +154,7 @@ def _with_job(journey: Journey, progress: Progress, now: datetime) -> Explanatio
     said = "is handed to the queue" if progress.phase == "new" else "is done; the next one follows"
     return Explanation(
         state="between jobs",
-        where=f"{_name(journey)}: job {progress.step} {said}",
+        where=f"{journey.name}: job {progress.step} {said}",
         why="The watcher looks at the cluster once a minute.",
         whose="time",
         next="Nothing: look again in a minute.",
@@ -185,7 +172,7 @@ def _queued(journey: Journey, progress: Progress) -> Explanation:
     evicted = progress.reason.startswith("Preempted")
     return Explanation(
         state="preempted" if evicted else "queued",
-        where=f"{_name(journey)}: job {progress.step} {'was stopped and waits again' if evicted else 'waits in the queue'}",
+        where=f"{journey.name}: job {progress.step} {'was stopped and waits again' if evicted else 'waits in the queue'}",
         why=said.cause + held,
         whose=said.whose,
         next=said.next,
@@ -199,7 +186,7 @@ def _running(journey: Journey, progress: Progress, now: datetime) -> Explanation
     silent = bool(progress.at) and now - datetime.fromisoformat(progress.at) > NEWS_AFTER
     return Explanation(
         state="running",
-        where=f"{_name(journey)}: job {progress.step} runs{far}{loss}",
+        where=f"{journey.name}: job {progress.step} runs{far}{loss}",
         why="It has said nothing new for a while." if silent else "It does its work.",
         whose="time",
         next="Read its newest lines: `dropforge logs`. A job that stays silent far beyond its usual pace is ended by itself."
@@ -214,7 +201,7 @@ def _in_stage(journey: Journey) -> Explanation:
     if not stage:
         return Explanation(
             state="received",
-            where=f"{_name(journey)} has arrived, and its execution has not begun",
+            where=f"{journey.name} has arrived, and its execution has not begun",
             why="The event of an upload takes seconds, sometimes a minute.",
             whose="time",
             next="Nothing: if the event was lost, the sweep finds the upload and starts it.",
@@ -222,7 +209,7 @@ def _in_stage(journey: Journey) -> Explanation:
         )
     return Explanation(
         state="working",
-        where=f"{_name(journey)} is in {stage}",
+        where=f"{journey.name} is in {stage}",
         why=f"Dropforge is {STAGES[stage]}.",
         whose="time",
         next="Nothing: `dropforge status --wait` follows it.",
@@ -233,11 +220,6 @@ def _stage(journey: Journey) -> str:
     return next((s.name for s in reversed(journey.stages) if s.status == "running"), "")
 
 
-def _name(journey: Journey) -> str:
-    run = journey.run
-    return run.label if run is not None and run.execution == journey.execution else f"drop {journey.execution}"
-
-
 def _evidence(journey: Journey) -> Iterator[Fact]:
     """Yield what the answer was read from, from the upload to the pod."""
     if journey.arrival is not None:
@@ -245,7 +227,7 @@ def _evidence(journey: Journey) -> Iterator[Fact]:
         said = f"s3://{upload.bucket}/{upload.key} (version {upload.version_id}): {journey.arrival.status}"
         yield Fact(source="upload", said=said, at=journey.arrival.at)
     stage = next((s for s in reversed(journey.stages) if s.status in ("running", "failed")), None)
-    at = datetime.fromtimestamp(stage.started).astimezone().isoformat() if stage and stage.started else ""
+    at = datetime.fromtimestamp(stage.started, UTC).isoformat() if stage and stage.started else ""
     yield Fact(
         source="execution", said=f"{journey.execution}: {journey.status}{f' in {stage.name}' if stage else ''}", at=at
     )

@@ -51,6 +51,21 @@ class Journey(Value):
     trouble: Trouble | None = None
     holders: tuple[str, ...] = ()
 
+    @property
+    def own_run(self) -> Run | None:
+        """The run, if this very execution carries it out: one that it joins, or whose next attempt it will be, is not its own."""
+        return self.run if self.run is not None and self.run.execution == self.execution else None
+
+    @property
+    def own_arrival(self) -> Arrival | None:
+        """What became of the upload, if it is bound to this very execution."""
+        return self.arrival if self.arrival is not None and self.arrival.execution == self.execution else None
+
+    @property
+    def name(self) -> str:
+        """What people call it: the run once it is known, the drop before."""
+        return self.own_run.label if self.own_run is not None else f"drop {self.execution}"
+
 
 class Moment(Value):
     """One event of an execution's history that enters or leaves a state, or ends the execution."""

@@ -97,11 +97,8 @@ def plan(dataset: Dataset, request: RunRequest, recipe: Recipe, project: Project
     """Decide what a run does. Raises InvalidInput or QuotaExceeded when it could never work."""
     cluster, image = place
     instance_type = _instance_type(dataset, recipe, request)
-    steps = (PREFETCH, *recipe.steps)
-    price = sum(
-        ceiling_usd(_node(step, cluster, instance_type), request.compute.nodes, step.deadline_minutes / 60)
-        for step in steps
-    )
+    steps = tuple(_planned(step, recipe, _node(step, cluster, instance_type)) for step in (PREFETCH, *recipe.steps))
+    price = sum(ceiling_usd(step.instance_type, request.compute.nodes, step.deadline_seconds / 3600) for step in steps)
     check_budget(price, request.budget.max_usd)
     shape = (request.compute.nodes, max(step.resources.accelerators for step in steps))
     _check_rows(dataset, recipe, resolve(recipe, request.parameters), shape)
@@ -127,7 +124,7 @@ def plan(dataset: Dataset, request: RunRequest, recipe: Recipe, project: Project
         stuck=recipe.stuck,
         price_usd=price,
         request=request,
-        steps=tuple(_planned(step, recipe, _node(step, cluster, instance_type)) for step in steps),
+        steps=steps,
         sources=dataset.sources,
     )
 

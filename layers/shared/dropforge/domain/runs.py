@@ -81,7 +81,7 @@ class Lease(Value):
     purpose: str
     expires_at: str
     price_usd: float
-    cluster: str = ""
+    cluster: Slug
 
 
 class Wait(Value):
