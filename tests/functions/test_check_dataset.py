@@ -8,6 +8,7 @@ import pytest
 from dropforge.adapters import aws, ledger, table
 from dropforge.domain.datasets import Dataset
 from dropforge.errors import InvalidInput, NotFound
+from time_machine import travel
 
 from tests.builders import chat, row
 from tests.contracts.repository import Document
@@ -46,6 +47,18 @@ def test_a_good_file_is_announced_and_its_upload_is_ready(call: Call, put: Put, 
     arrival = ledger.arrival(upload)
     assert arrival is not None
     assert arrival.status == "ready"
+
+
+def test_the_newest_upload_is_the_one_that_s3_took_in_last_whichever_was_checked_last(call: Call, put: Put) -> None:
+    with travel("2026-11-26T10:00:00Z", tick=False):
+        old = put(KEY, GOOD)
+    with travel("2026-11-26T11:00:00Z", tick=False):
+        new = put(KEY, GOOD)
+    for upload in (new, old):
+        check(call, upload)
+    latest = ledger.latest("zoo", "birds")
+    assert latest is not None
+    assert latest.upload == new
 
 
 def test_a_packed_file_is_read_unpacked_and_hashed_as_it_lies(call: Call, put: Put) -> None:

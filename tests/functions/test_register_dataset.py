@@ -108,6 +108,14 @@ def test_a_request_by_hand_lies_on_the_manifests_own(
     assert call("register_dataset", started(upload, by_hand))["run"] == expected
 
 
+def test_a_request_by_hand_is_kept_with_the_upload_so_that_a_retry_trains_the_same(call: Call, put: Put) -> None:
+    upload = put(KEY, b"aa")
+    call("register_dataset", started(upload, {"recipe": "other"}))
+    arrival = ledger.arrival(upload)
+    assert arrival is not None
+    assert arrival.run == {"recipe": "other"}
+
+
 def refusal(call: Call, document: Document) -> Problem:
     with pytest.raises(Problem) as raised:
         call("register_dataset", document)

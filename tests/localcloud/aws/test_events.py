@@ -7,7 +7,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from localcloud.aws import LocalAws
-from tests.localcloud.aws.conftest import ROLE
+from tests.localcloud.aws.conftest import ROLE, eventually
 
 Queue = Callable[..., tuple[str, str]]
 Messages = Callable[..., list[dict[str, Any]]]
@@ -285,6 +285,29 @@ def test_a_rate_fires_at_the_speed_of_the_cloud(aws: LocalAws, queue: Queue, mes
     assert messages(url, 0.5) == []
     assert body(messages(url, 3)[0])["detail-type"] == "Scheduled Event"
     events.disable_rule(Name="every-minute")
+
+
+def test_a_tick_is_left_out_while_its_target_works_on_the_one_before(
+    aws: LocalAws, function: Function, queue: Queue, messages: Messages
+) -> None:
+    url, _ = queue("said")
+    say = f"boto3.client('sqs').send_message(QueueUrl={url!r}, MessageBody="
+    source = (
+        f"import boto3, time\ndef handler(event, context):\n    {say}'begin')\n    time.sleep(2.5)\n    {say}'end')\n"
+    )
+    arn = function("slower-than-its-schedule", source)
+    events = aws.client("events")
+    events.put_rule(Name="every-second", ScheduleExpression="rate(1 minute)")
+    events.put_targets(Rule="every-second", Targets=[{"Id": "only", "Arn": arn}])
+    assert messages(url, 5)[0]["Body"] == "begin"
+    time.sleep(4)
+    pending = aws.pending_deliveries(), aws.pending_deliveries(besides=("slower-than-its-schedule",))
+    events.disable_rule(Name="every-second")
+    eventually(lambda: aws.pending_deliveries() == 0)
+    assert pending[0] <= 1
+    assert pending[1] == 0
+    said = [message["Body"] for message in messages(url)]
+    assert said == ["end", "begin"] * (len(said) // 2) + ["end"] * (len(said) % 2)
 
 
 def test_a_schedule_fires_now_when_asked(aws: LocalAws, queue: Queue, messages: Messages) -> None:
