@@ -74,7 +74,9 @@ def test_a_bomb_ends_at_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
         list(gunzip([zlib.compress(b"\0" * 2_000_000, wbits=31)]))
 
 
-@pytest.mark.parametrize(("code", "packed"), [("GzipCutOff", gzip.compress(row())[:-5]), ("NotGzip", row())])
+@pytest.mark.parametrize(
+    ("code", "packed"), [("GzipCutOff", gzip.compress(row())[:-5]), ("NotGzip", row())], ids=["cut off", "no gzip"]
+)
 def test_a_broken_stream_is_the_one_fault_of_its_report(code: str, packed: bytes) -> None:
     report = rows.check(gunzip([packed]), "train.jsonl.gz")
     assert report.counts == {code: 1}

@@ -80,7 +80,7 @@ def test_a_missing_file_is_named(tmp_path):
         read_examples(tmp_path / "absent.jsonl", 64)
 
 
-@pytest.mark.parametrize("content", [b"no gzip", gzip.compress(b"{}" * 999)[:-9]])
+@pytest.mark.parametrize("content", [b"no gzip", gzip.compress(b"{}" * 999)[:-9]], ids=["no gzip", "cut off"])
 def test_a_broken_gzip_file_is_refused(tmp_path, content):
     path = tmp_path / "train.jsonl.gz"
     path.write_bytes(content)
