@@ -20,10 +20,13 @@ from dropforge.adapters import cluster
 from dropforge.adapters.connections import Connection
 from dropforge.domain import observed
 from dropforge.domain.jobs import render
+from dropforge.domain.waiting import managed
 from kubernetes.client import ApiClient, BatchV1Api, Configuration, CustomObjectsApi
 
 from benchmarks.measure import Figure, compare
 from tests import builders
+
+MANAGED = managed("test")
 
 NAMESPACE = naming.namespace(builders.PROJECT.team)
 AT = "2026-11-26T10:00:00Z"
@@ -183,7 +186,7 @@ def served(size: int) -> Iterator[tuple[str, float]]:
 
 def our_pass(connection: Connection, names: set[str]) -> int:
     """What `watch.look` reads: the state and the queueing of every job that somebody waits for."""
-    states = observed.states(cluster.list_jobs(connection, NAMESPACE, cluster.MANAGED), names)
+    states = observed.states(cluster.list_jobs(connection, NAMESPACE, MANAGED), names)
     queueing = observed.queueing(cluster.list_workloads(connection, NAMESPACE), names)
     return sum(state.phase == "running" and queueing[name].admitted_at is not None for name, state in states.items())
 
@@ -193,7 +196,7 @@ def packages_pass(api: ApiClient, names: set[str]) -> int:
     running, admitted, token = set[str](), set[str](), ""
     while True:
         page = BatchV1Api(api).list_namespaced_job(
-            NAMESPACE, label_selector=cluster.MANAGED, limit=cluster.PAGE, _continue=token or None
+            NAMESPACE, label_selector=MANAGED, limit=cluster.PAGE, _continue=token or None
         )
         running |= {job.metadata.name for job in page.items if not job.spec.suspend and job.status.active}
         token = page.metadata._continue

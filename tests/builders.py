@@ -6,7 +6,7 @@ from dropforge.domain.checkpoints import Checkpoint
 from dropforge.domain.clusters import Cluster, Image, Project
 from dropforge.domain.datasets import Dataset, File, Listing, content_digest
 from dropforge.domain.failures import Failure, failure
-from dropforge.domain.plans import Plan, plan
+from dropforge.domain.plans import Place, Plan, plan
 from dropforge.domain.recipes import Parameter, Recipe, Resources, Scalar, Step
 from dropforge.domain.requests import RunRequest, read_request
 from dropforge.domain.runs import Arrival, ArrivalStatus, Lease, Run, Status
@@ -145,8 +145,9 @@ def planned(
     by: Recipe | None = None,
     image: Image = IMAGE,
     cluster: Cluster = CLUSTER,
+    environment: str = "test",
 ) -> Plan:
-    return plan(of or dataset(), asked or request(), by or recipe(), PROJECT, (cluster, image))
+    return plan(of or dataset(), asked or request(), by or recipe(), PROJECT, Place(environment, cluster, image))
 
 
 def run(status: Status = "running", attempt: int = 1, execution: str = EXECUTION, of: Plan | None = None) -> Run:

@@ -1,9 +1,9 @@
 """Plan a run: decide everything that can be decided before anything costs money."""
 
-from dropforge.adapters import parameters, recipes, requests, timeline
+from dropforge.adapters import parameters, recipes, requests, settings, timeline
 from dropforge.domain.events import RunPlanned
 from dropforge.domain.inputs import ToPlan
-from dropforge.domain.plans import Plan, plan
+from dropforge.domain.plans import Place, Plan, plan
 from dropforge.task import task
 
 
@@ -13,7 +13,7 @@ def handler(to_plan: ToPlan) -> Plan:
     request = requests.read(dataset.upload.bucket, dataset.project, to_plan.run)
     recipe = recipes.read(request.recipe)
     project = parameters.project(dataset.project)
-    place = parameters.cluster(project.cluster), parameters.image(recipe.image)
+    place = Place(settings.environment(), parameters.cluster(project.cluster), parameters.image(recipe.image))
     made = plan(dataset, request, recipe, project, place)
     timeline.tell_of_run(
         made.run_id,

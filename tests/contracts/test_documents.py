@@ -16,7 +16,7 @@ from dropforge.domain.catalogue import CATALOGUE
 from dropforge.domain.checkpoints import CheckpointManifest
 from dropforge.domain.events import Announcement
 from dropforge.domain.onboarding import RULES
-from dropforge.domain.plans import fill, plan
+from dropforge.domain.plans import Place, fill, plan
 from dropforge.domain.progress import read_progress
 from dropforge.domain.requests import RunRequest, read_request
 from dropforge.domain.runs import Progress
@@ -94,7 +94,9 @@ def test_a_recipe_can_be_planned_and_every_placeholder_is_filled(name: str) -> N
     recipe = recipes.read(name)
     request = read_request({}, {"recipe": name})
     data = dataset()
-    made = plan(data.model_copy(update={"kind": recipe.kinds[0]}), request, recipe, PROJECT, (CLUSTER, IMAGE))
+    made = plan(
+        data.model_copy(update={"kind": recipe.kinds[0]}), request, recipe, PROJECT, Place("test", CLUSTER, IMAGE)
+    )
     commands = [fill(made, data, "runs/p/r/1/model", step) for step in made.steps]
     assert len(commands) == len(recipe.steps) + 1
     assert [part for command in commands[1:] for part in command if "{" in part] == []

@@ -34,6 +34,7 @@ def asked(own: RunBlock) -> Plan:
 OTHER_RUNS = {
     "the data": planned(of=dataset(file(content="other rows"))),
     "the project": planned(of=dataset(project="farm")),
+    "the environment": planned(environment="prod"),
     "the recipe": planned(by=recipe(description="Other")),
     "the base model": asked({"base_model": "acme/small"}),
     "what the image was built from": planned(image=Image(uri="x@sha256:1", inputs="0" * 64)),

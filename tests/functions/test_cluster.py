@@ -9,6 +9,7 @@ from dropforge.adapters.connections import Connection, connect
 from dropforge.domain import observed
 from dropforge.domain.jobs import render
 from dropforge.domain.observed import Job, Page
+from dropforge.domain.waiting import managed
 from dropforge.errors import InvalidInput, Unavailable
 from time_machine import travel
 
@@ -29,7 +30,7 @@ def job(onsite: Site, name: str) -> Document:
 
 
 def names(writer: Connection, onsite: Site) -> list[str]:
-    return sorted(found.metadata.name for found in cluster.list_jobs(writer, onsite.namespace, cluster.MANAGED))
+    return sorted(found.metadata.name for found in cluster.list_jobs(writer, onsite.namespace, managed("test")))
 
 
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
@@ -81,7 +82,7 @@ def test_a_list_that_the_server_forgets_is_read_again_and_gives_each_object_once
     made = sorted(job(onsite, f"many-{number}")["metadata"]["name"] for number in range(5))
     for number in range(5):
         cluster.apply(writer, job(onsite, f"many-{number}"))
-    listed = cluster.list_jobs(writer, onsite.namespace, cluster.MANAGED)
+    listed = cluster.list_jobs(writer, onsite.namespace, managed("test"))
     found = [next(listed).metadata.name for _ in range(2)]
     onsite.cluster.expire()
     found += [one.metadata.name for one in listed]

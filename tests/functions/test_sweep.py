@@ -308,6 +308,16 @@ def test_a_young_job_without_a_lease_is_left_alone(call: Call, onsite: Site) -> 
     assert len(onsite.jobs(run)) == 1
 
 
+def test_a_job_of_another_environment_on_the_cluster_is_left_alone(call: Call, onsite: Site) -> None:
+    plan = onsite.plan("neighbour", SLEEPS).model_copy(update={"environment": "prod"})
+    run = onsite.claim(plan, "e-neighbour")
+    call("submit_job", onsite.submission(plan, run))
+    ledger.release_lease(run)
+    with travel(clock.later(LATER)):
+        assert call("sweep", {"cluster": "research"})["jobs"] == 0
+    assert len(onsite.jobs(run)) == 1
+
+
 def test_a_cluster_that_cannot_be_reached_stops_no_other_part(
     call: Call, onsite: Site, others: Functions, queue: str
 ) -> None:

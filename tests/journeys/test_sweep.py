@@ -89,6 +89,7 @@ def stray(name: str) -> dict[str, Any]:
             "labels": {
                 **labels,
                 "app.kubernetes.io/managed-by": "dropforge",
+                "dropforge.dev/environment": "dev",
                 "kueue.x-k8s.io/queue-name": naming.queue(TEAM),
             },
         },

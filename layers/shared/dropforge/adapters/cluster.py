@@ -27,7 +27,6 @@ KUEUE_VERSIONS = ("v1beta2", "v1beta1")  # the newest first; what we read is the
 Item = TypeVar("Item")
 Listed = TypeVar("Listed", Job, Workload)
 
-MANAGED = f"app.kubernetes.io/managed-by={naming.MANAGER}"  # the selector of what is ours
 _PODS: Decoder[Page[dict[str, Any]]] = Decoder(Page[dict[str, Any]])
 
 

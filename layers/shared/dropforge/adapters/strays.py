@@ -3,13 +3,13 @@
 from datetime import datetime
 
 from dropforge import naming
-from dropforge.adapters import bus, cluster, connections, invocations, ledger, parameters, reconcile, waits
+from dropforge.adapters import bus, cluster, connections, invocations, ledger, parameters, reconcile, settings, waits
 from dropforge.adapters.connections import Connection
 from dropforge.adapters.each import each
 from dropforge.adapters.reconcile import settled
 from dropforge.domain.events import DriftFound
 from dropforge.domain.observed import Job
-from dropforge.domain.waiting import selector
+from dropforge.domain.waiting import managed, selector
 
 
 def hand_out() -> int:
@@ -35,7 +35,7 @@ def _delete_of_team(connection: Connection, namespace: str) -> int:
 
 
 def _unfinished(connection: Connection, namespace: str) -> set[tuple[str, int]]:
-    listed = cluster.list_jobs(connection, namespace, cluster.MANAGED)
+    listed = cluster.list_jobs(connection, namespace, managed(settings.environment()))
     return {job.owner for job in listed if _may_be_stray(job)}
 
 

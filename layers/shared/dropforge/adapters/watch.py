@@ -18,6 +18,7 @@ from dropforge.domain import observed
 from dropforge.domain.failures import Evidence, failure
 from dropforge.domain.inputs import Watched
 from dropforge.domain.runs import Trouble, Wait
+from dropforge.domain.waiting import managed
 from dropforge.errors import Problem
 
 BEYOND = 1.1  # a look's lock outlives the function by this much, so two looks never overlap
@@ -104,7 +105,7 @@ def _look_at_teams(name: str, waiting: list[Wait]) -> int:
 def _look_at_team(connection: Connection, team: str, waiting: list[Wait]) -> int:
     namespace = naming.namespace(team)
     names = {wait.name for wait in waiting}
-    states = observed.states(cluster.list_jobs(connection, namespace, cluster.MANAGED), names)
+    states = observed.states(cluster.list_jobs(connection, namespace, managed(settings.environment())), names)
     queueing = observed.queueing(cluster.list_workloads(connection, namespace), names)
     seen = follow.Seen(connection, namespace, states, queueing)
     return sum(each(waiting, partial(follow.follow, seen)))

@@ -54,7 +54,7 @@ class JobState(Value):
 def render(plan: Plan, dataset: Dataset, run: Run, step: PlannedStep) -> dict[str, object]:
     """Return the Job of a step as a Kubernetes object."""
     name = naming.job(run.id, run.attempt, step.name)
-    labels = _labels(run, step)
+    labels = _labels(plan, run, step)
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
@@ -92,9 +92,10 @@ def render(plan: Plan, dataset: Dataset, run: Run, step: PlannedStep) -> dict[st
     }
 
 
-def _labels(run: Run, step: PlannedStep) -> dict[str, str]:
+def _labels(plan: Plan, run: Run, step: PlannedStep) -> dict[str, str]:
     return {
         "app.kubernetes.io/managed-by": naming.MANAGER,
+        naming.label("environment"): plan.environment,
         naming.label("run"): run.id,
         naming.label("attempt"): str(run.attempt),
         naming.label("step"): step.name,

@@ -7,7 +7,7 @@ recipe by name.
 """
 
 import math
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from pydantic import Field
 
@@ -42,11 +42,20 @@ class PlannedStep(Value):
     timeout_seconds: int
 
 
+class Place(NamedTuple):
+    """Where a run would go. Two environments may share a cluster, so the environment is part of what tells runs and their jobs apart."""
+
+    environment: str
+    cluster: Cluster
+    image: Image
+
+
 class Plan(Value):
     """What a run would do. `price_usd` is the most it can cost: every step at its deadline. `sources` are S3 URIs of objects or whole folders."""
 
     run_id: str
     identity: Sha256
+    environment: Slug
     project: Slug
     dataset: Slug
     dataset_id: str
@@ -69,18 +78,19 @@ class Plan(Value):
     sources: tuple[str, ...]
 
 
-def identity(dataset: Dataset, recipe: Recipe, request: RunRequest, image: Image, shape: tuple[int, int]) -> str:
+def identity(dataset: Dataset, recipe: Recipe, request: RunRequest, place: Place, shape: tuple[int, int]) -> str:
     """Return the run's identity, 64 hex. Budget, priority, gate and promotion are not part of it.
 
     `shape` is (nodes, accelerators): a run on another number of either trains another model.
     """
     return digest(
         {
+            "environment": place.environment,
             "project": dataset.project,
             "dataset": dataset.digest,
             "recipe": recipe.digest,
             "base_model": request.base_model or recipe.base_model,
-            "image": image.inputs,
+            "image": place.image.inputs,
             "parameters": resolve(recipe, request.parameters),
             "shape": shape,
             "repeat": request.repeat,
@@ -93,25 +103,27 @@ def model_folder(project: str, run_id: str, attempt: int) -> str:
     return f"runs/{project}/{run_id}/{attempt}/model"
 
 
-def plan(dataset: Dataset, request: RunRequest, recipe: Recipe, project: Project, place: tuple[Cluster, Image]) -> Plan:
+def plan(dataset: Dataset, request: RunRequest, recipe: Recipe, project: Project, place: Place) -> Plan:
     """Decide what a run does. Raises InvalidInput or QuotaExceeded when it could never work."""
-    cluster, image = place
     instance_type = _instance_type(dataset, recipe, request)
-    steps = tuple(_planned(step, recipe, _node(step, cluster, instance_type)) for step in (PREFETCH, *recipe.steps))
+    steps = tuple(
+        _planned(step, recipe, _node(step, place.cluster, instance_type)) for step in (PREFETCH, *recipe.steps)
+    )
     price = sum(ceiling_usd(step.instance_type, request.compute.nodes, step.deadline_seconds / 3600) for step in steps)
     check_budget(price, request.budget.max_usd)
     shape = (request.compute.nodes, max(step.resources.accelerators for step in steps))
     _check_rows(dataset, recipe, resolve(recipe, request.parameters), shape)
-    whole = identity(dataset, recipe, request, image, shape)
+    whole = identity(dataset, recipe, request, place, shape)
     return Plan(
         run_id=naming.run(dataset.name, whole),
         identity=whole,
+        environment=place.environment,
         project=dataset.project,
         dataset=dataset.name,
         dataset_id=dataset.id,
         team=project.team,
-        cluster=cluster,
-        image=image.uri,
+        cluster=place.cluster,
+        image=place.image.uri,
         recipe=recipe.name,
         recipe_digest=recipe.digest,
         produces=recipe.produces,

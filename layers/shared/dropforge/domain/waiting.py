@@ -48,6 +48,11 @@ def overdue(wait: Wait, admitted_at: datetime | None, now: datetime) -> float | 
     return late if late > DEADLINE_GRACE_SECONDS else None
 
 
+def managed(environment: str) -> str:
+    """Return the label selector of every job of an environment: others may share the cluster, and even the namespace."""
+    return f"app.kubernetes.io/managed-by={naming.MANAGER},{naming.label('environment')}={environment}"
+
+
 def selector(run_id: str, attempt: int) -> str:
     """Return the label selector of everything that an attempt has on a cluster."""
     return f"{naming.label('run')}={run_id},{naming.label('attempt')}={attempt}"
