@@ -18,6 +18,7 @@ from typing import Any
 
 from moto.awslambda import models
 
+from localcloud.aws import embedded_metrics
 from localcloud.aws.seams import Replacements
 from localcloud.aws.worker import Outcome, Spec, Worker
 
@@ -121,6 +122,7 @@ def install(runtime: Runtime, replacements: Replacements) -> None:
         outcome = runtime.invoke(_spec(runtime, function), payload)
         function.logs_backend.ensure_log_group(function.logs_group_name)
         function.save_logs(outcome.log)
+        embedded_metrics.extract(outcome.log, function.account_id, function.region)
         return outcome.payload.decode(), outcome.failed, outcome.log
 
     replacements.replace(f"{_FUNCTION}._invoke_lambda", invoke_lambda)

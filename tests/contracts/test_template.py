@@ -1,12 +1,14 @@
 """The template: who may do what, what is kept how, and what happens to an event nobody could take."""
 
 import ast
+import json
 import re
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from dropforge import naming
+from dropforge.domain.measures import DIMENSIONS
 from dropforge.domain.starts import Retrain
 
 from tests.contracts.repository import (
@@ -171,8 +173,9 @@ def test_what_a_target_cannot_take_goes_to_the_dead_letters(rule: str, target: D
     assert target["DeadLetterConfig"]["Arn"] == {"Fn::GetAtt": ["DeadLetters", "Arn"]}
 
 
-def test_events_come_from_s3_from_executions_and_from_the_clock() -> None:
-    assert len(resources("AWS::Events::Rule", transformed())) == 3
+def test_events_come_from_s3_from_executions_from_ourselves_and_from_the_clock() -> None:
+    rules = resources("AWS::Events::Rule", transformed()).values()
+    assert {s for rule in rules for s in rule["EventPattern"]["source"]} == {"aws.s3", "aws.states", "dropforge"}
     schedules = resources("AWS::Scheduler::Schedule", transformed()).values()
     assert {s["Target"]["Arn"]["Fn::GetAtt"][0]: s["ScheduleExpression"] for s in schedules} == {
         "WatchJobs": "rate(1 minute)",
@@ -202,6 +205,42 @@ def test_a_function_that_ticks_is_not_repeated_and_an_alarm_says_when_it_keeps_f
     alarms = resources("AWS::CloudWatch::Alarm", transformed()).values()
     assert FUNCTIONS[name]["EventInvokeConfig"] == {"MaximumRetryAttempts": 0}
     assert any(a["MetricName"] == "Errors" and a["Dimensions"][0]["Value"] == {"Ref": name} for a in alarms)
+
+
+def widgets() -> list[Document]:
+    """The dashboard's widgets: its body without what Fn::Sub puts in."""
+    (dashboard,) = resources("AWS::CloudWatch::Dashboard").values()
+    body = re.sub(r"\$\{[^}]*\}", "x", dashboard["DashboardBody"]["Fn::Sub"])
+    parsed: list[Document] = json.loads(body)["widgets"]
+    return parsed
+
+
+def shown() -> set[tuple[str, tuple[str, ...]]]:
+    """Our metrics on the dashboard, by name and dimensions."""
+    lines = [line for widget in widgets() for line in widget["properties"].get("metrics", [])]
+    searches = [str(line[0]["expression"]) for line in lines if isinstance(line[0], dict)]
+    found = [re.findall(r'\{Dropforge,environment,?([\w,]*)\} MetricName="(\w+)"', search) for search in searches]
+    named = [(line[1], ()) for line in lines if line[0] == "Dropforge"]
+    return {(name, tuple(filter(None, dims.split(",")))) for hits in found for dims, name in hits} | set(named)
+
+
+def test_the_dashboard_shows_every_measure_with_its_dimensions_and_every_alarm() -> None:
+    assert shown() == set(DIMENSIONS.items())
+    body = resources("AWS::CloudWatch::Dashboard")["Dashboard"]["DashboardBody"]["Fn::Sub"]
+    assert {f"${{{name}.Arn}}" in body for name in resources("AWS::CloudWatch::Alarm")} == {True}
+
+
+def test_an_alarm_on_a_measure_names_one_that_is_emitted() -> None:
+    alarms = [a for a in resources("AWS::CloudWatch::Alarm").values() if a["Namespace"] == "Dropforge"]
+    assert {(a["MetricName"], tuple(d["Name"] for d in a["Dimensions"])) for a in alarms} == {
+        (name, ("environment", *DIMENSIONS[name])) for name in ("WatchLag", "DefectFound")
+    }
+
+
+@pytest.mark.parametrize("name", DIMENSIONS)
+def test_a_measure_is_documented_with_its_dimensions(name: str) -> None:
+    told = ", ".join(f"`{dimension}`" for dimension in DIMENSIONS[name]) or "none"
+    assert f"| `{name}` | {told} |" in text("docs/operations.md")
 
 
 TICKING = ("WatchJobs", "Sweep")

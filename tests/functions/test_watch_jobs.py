@@ -1,6 +1,8 @@
 """WatchJobs: what moved is told once, what ended answers its token once, and a cluster that cannot be reached loses nothing."""
 
+import json
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from dropforge.adapters import aws, clock, waits
@@ -189,3 +191,32 @@ def test_entering_the_state_again_moves_the_answer_to_the_new_token_and_makes_no
     onsite.job_is(run, "Complete")
     call("watch_jobs", TICK)
     assert [token for token, _ in onsite.tokens] == ["token-2"]
+
+
+def metrics(capsys: pytest.CaptureFixture[str]) -> list[Document]:
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"_aws"' in line]
+
+
+def test_a_look_says_how_late_it_is_and_what_each_team_waits_for(
+    call: Call, onsite: Site, capsys: pytest.CaptureFixture[str]
+) -> None:
+    submitted(call, onsite, "counted", SLEEPS)
+    capsys.readouterr()
+    call("watch_jobs", {**TICK, "asked_at": (clock.now() - timedelta(seconds=30)).isoformat()})
+    lag, *phases = metrics(capsys)
+    assert 30 <= lag["WatchLag"][0] < 45
+    assert {line["phase"]: line["RunsOpen"] for line in phases} == {"new": [1.0], "queued": [0.0], "running": [0.0]}
+    assert {line["team"] for line in phases} == {"vision"}
+
+
+def test_looks_that_fail_say_for_how_long_the_cluster_has_not_been_seen(
+    call: Call, onsite: Site, capsys: pytest.CaptureFixture[str]
+) -> None:
+    submitted(call, onsite, "unseen", SLEEPS)
+    onsite.cluster.pause()
+    for minutes in (0, 10):
+        capsys.readouterr()
+        with travel(clock.now() + timedelta(minutes=minutes)), pytest.raises(ExceptionGroup):
+            call("watch_jobs", TICK)
+    (lag,) = metrics(capsys)
+    assert 600 <= lag["WatchLag"][0] < 660

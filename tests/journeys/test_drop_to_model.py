@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import zipfile
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from dropforge.domain.checkpoints import verify
 
 from cli.local import variables
 from localcloud.cloud import PROJECT
-from tests.journeys.conftest import Journeys
+from tests.journeys.conftest import Journeys, until
 
 SHORT: dict[str, Any] = {"recipe": "cpu-lora", "parameters": {"steps": 20, "base_steps": 40}}
 
@@ -177,3 +178,28 @@ def test_a_function_cannot_open_the_file_system(journeys: Journeys) -> None:
     answer = functions.invoke(FunctionName="reader", Payload=json.dumps({"path": str(target)}))
     assert json.loads(answer["Payload"].read())["errorType"] == "PermissionError"
     assert target.exists()
+
+
+def test_the_run_and_its_stages_are_counted_in_cloudwatch_with_the_team(
+    journeys: Journeys, trained: dict[str, Any]
+) -> None:
+    cloudwatch = journeys.cloud.client("cloudwatch")
+
+    def stages() -> set[str]:
+        found = cloudwatch.list_metrics(Namespace="Dropforge", MetricName="StageSeconds")["Metrics"]
+        return {d["Value"] for metric in found for d in metric["Dimensions"] if d["Name"] == "stage"}
+
+    until(lambda: "RunSteps" in stages(), 30)
+    dimensions = {"environment": "dev", "team": "demo", "state": "succeeded"}
+    found = cloudwatch.get_metric_statistics(
+        Namespace="Dropforge",
+        MetricName="RunFinished",
+        Dimensions=[{"Name": name, "Value": value} for name, value in dimensions.items()],
+        StartTime=datetime.now(UTC) - timedelta(hours=1),
+        EndTime=datetime.now(UTC) + timedelta(hours=1),
+        Period=86400,
+        Statistics=["Sum"],
+    )["Datapoints"]
+    assert sum(point["Sum"] for point in found) >= 1
+    counted = journeys.rows(f"EXECUTION#{trained['execution']}")["MEASURED"]["measures"]
+    assert {"RunFinished", "RunSeconds", "QueueSeconds", "StageSeconds"} == set(counted)

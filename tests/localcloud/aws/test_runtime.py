@@ -3,6 +3,7 @@ import json
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -169,3 +170,33 @@ def test_invoking_asynchronously_returns_at_once(aws: LocalAws, function: Functi
     answer = aws.client("lambda").invoke(FunctionName="lazy", InvocationType="Event", Payload=json.dumps({}).encode())
     assert answer["StatusCode"] == 202
     assert time.monotonic() - started < 1
+
+
+def test_a_line_in_the_embedded_metric_format_becomes_metrics_and_others_stay_lines(
+    aws: LocalAws, function: Function, invoke: Invoke
+) -> None:
+    source = (
+        "import json, time\ndef handler(event, context):\n"
+        "    head = {'Timestamp': int(time.time() * 1000), 'CloudWatchMetrics': [{'Namespace': 'Pond', 'Dimensions': [['kind'], []],\n"
+        "            'Metrics': [{'Name': 'Splash', 'Unit': 'Count'}, {'Name': 'Absent'}]}]}\n"
+        "    print(json.dumps({'_aws': head, 'kind': 'frog', 'Splash': [2.0, 3.0]}))\n"
+        "    print('{\"_aws\": broken')\n"
+    )
+    function("splashes", source)
+    invoke("splashes")
+    kept = aws.client("cloudwatch").list_metrics(Namespace="Pond")["Metrics"]
+    assert {(m["MetricName"], tuple(d["Value"] for d in m["Dimensions"])) for m in kept} == {
+        ("Splash", ("frog",)),
+        ("Splash", ()),
+    }
+    now = datetime.now(UTC)
+    (point,) = aws.client("cloudwatch").get_metric_statistics(
+        Namespace="Pond",
+        MetricName="Splash",
+        Dimensions=[{"Name": "kind", "Value": "frog"}],
+        StartTime=now - timedelta(minutes=5),
+        EndTime=now + timedelta(minutes=5),
+        Period=3600,
+        Statistics=["Sum"],
+    )["Datapoints"]
+    assert point["Sum"] == 5

@@ -6,7 +6,7 @@ from datetime import datetime
 from dropforge.adapters import machine, references, timeline, waits
 from dropforge.adapters.references import Meant
 from dropforge.domain.failures import Failure, read_cause
-from dropforge.domain.journeys import Journey, Moment, lay_out
+from dropforge.domain.journeys import Journey, Moment, Stage, lay_out
 from dropforge.domain.runs import Arrival, Progress, Run
 from dropforge.domain.timeline import Entry
 from dropforge.errors import NotFound
@@ -45,7 +45,7 @@ def describe(reference: str) -> Journey:
         arrival=arrival and arrival.model_copy(update={"failure": None, "run": {}}),
         run=run and run.model_copy(update={"failure": None}),
         progress=progress,
-        stages=lay_out(_moments(arn)),
+        stages=_stages(arn),
         result=json.loads(str(described["output"])) if "output" in described else None,
         failure=found and found.shortened(LOG_BYTES),
         timeline=_newest(timeline.read(run.id if run else None, arrival.upload if arrival else None)),
@@ -98,6 +98,16 @@ def _recorded(execution: str, run: Run | None, arrival: Arrival | None) -> Failu
 
 def _cause(described: dict[str, object]) -> Failure:
     return read_cause(str(described.get("error", described["status"])), str(described.get("cause", "")))
+
+
+def stages(execution: str) -> tuple[Stage, ...]:
+    """Return the stages of an execution with their times; none of one that Step Functions does not know."""
+    described = machine.describe(execution) if execution else None
+    return _stages(str(described["executionArn"])) if described else ()
+
+
+def _stages(arn: str) -> tuple[Stage, ...]:
+    return lay_out(_moments(arn))
 
 
 def _moments(arn: str) -> list[Moment]:

@@ -7,16 +7,29 @@ their age. A lock row keeps two looks at one cluster apart; it expires by itself
 import json
 import uuid
 from collections.abc import Iterator
+from datetime import datetime
 from functools import partial
 
 from dropforge import naming
-from dropforge.adapters import clock, cluster, connections, filesystem, follow, machine, parameters, settings, waits
+from dropforge.adapters import (
+    clock,
+    cluster,
+    connections,
+    filesystem,
+    follow,
+    machine,
+    metrics,
+    parameters,
+    settings,
+    waits,
+)
 from dropforge.adapters.connections import Connection
 from dropforge.adapters.each import each
 from dropforge.adapters.filesystem import TaskState
 from dropforge.domain import observed
 from dropforge.domain.failures import Evidence, failure
 from dropforge.domain.inputs import Watched
+from dropforge.domain.measures import Measure, of_waits
 from dropforge.domain.runs import Trouble, Wait
 from dropforge.domain.waiting import managed
 from dropforge.errors import Problem
@@ -29,8 +42,8 @@ def busy_clusters() -> list[str]:
     return [name for name in waits.watched_clusters() if waits.any_of_cluster(name)]
 
 
-def look(name: str) -> Watched:
-    """Look once at everything that runs wait for on a cluster."""
+def look(name: str, asked_at: str) -> Watched:
+    """Look once at everything that runs wait for on a cluster. `asked_at` is when the tick handed it out."""
     owner = uuid.uuid4().hex
     if not waits.begin_watch(name, owner, int(clock.now().timestamp()), round(settings.watch_seconds() * BEYOND)):
         return Watched()
@@ -44,12 +57,19 @@ def look(name: str) -> Watched:
         answered = sum(each(looks, lambda look: look()))
         if before is not None:
             waits.end_trouble(name)
+        metrics.emit(_lag(asked_at), *of_waits(waiting))
     except ExceptionGroup as failed:
         _record_trouble(name, before, failed)
+        metrics.emit(_lag(before.since if before else asked_at))
         raise
     finally:
         waits.end_watch(name, owner)
     return Watched(waits=len(waiting), answered=answered)
+
+
+def _lag(since: str) -> Measure:
+    """Return for how long nobody has seen the cluster: since the tick, or since looks began to fail."""
+    return Measure("WatchLag", max(0.0, (clock.now() - datetime.fromisoformat(since)).total_seconds()))
 
 
 def _record_trouble(name: str, before: Trouble | None, failed: ExceptionGroup[Exception]) -> None:

@@ -103,9 +103,10 @@ class Asked(Value):
 
 
 class Tick(Received):
-    """A tick of the watcher's schedule, or, with `cluster`, one cluster's share of it."""
+    """A tick of the watcher's schedule, or, with `cluster`, one cluster's share of it, and when it was handed out."""
 
     cluster: str | None = None
+    asked_at: str | None = None
 
 
 class Watched(Value):
