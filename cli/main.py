@@ -5,7 +5,7 @@ import sys
 import typer
 from dropforge.client import Refused
 
-from cli import acting, looking, offline, show
+from cli import acting, doctor, looking, offline, show
 from cli.local import local
 from cli.output import console, errors
 
@@ -18,6 +18,7 @@ for _panel, _commands in (
 ):
     for _command in _commands:
         app.command(rich_help_panel=_panel)(_command)
+app.command(rich_help_panel="Platform")(doctor.doctor)
 app.add_typer(local, name="local", help="The embedded cloud: no AWS account, no Docker.", rich_help_panel="Try it")
 
 

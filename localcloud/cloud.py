@@ -11,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from dropforge import naming
 from dropforge.domain import onboarding
 from dropforge.domain.onboarding import FileSystem
 
@@ -167,13 +168,18 @@ class LocalCloud(AbstractContextManager["LocalCloud"]):
             "uri": f"{REGISTRY}/{self.image.repository}@{self.image.digest}",
             "inputs": self.image.digest.partition(":")[2],
         }
+        self._push()
         self._write("clusters", CLUSTER, cluster)
         you = self.client("sts").get_caller_identity()["Arn"]
         self._write("projects", PROJECT, {"name": PROJECT, "team": TEAM, "cluster": CLUSTER, "members": [you]})
         self._write("images", "cpu-trainer", image)
 
     def _role(self, kind: str) -> str:
-        trust = {"Version": "2012-10-17", "Statement": []}
+        callers = [self._role_of(function) for function in onboarding.CALLERS[kind]]
+        trust = {
+            "Version": "2012-10-17",
+            "Statement": [{"Effect": "Allow", "Principal": {"AWS": callers}, "Action": "sts:AssumeRole"}],
+        }
         made = self.client("iam").create_role(
             RoleName=f"dropforge-{ENVIRONMENT}-{CLUSTER}-{kind}", AssumeRolePolicyDocument=json.dumps(trust)
         )
@@ -182,6 +188,20 @@ class LocalCloud(AbstractContextManager["LocalCloud"]):
             clusterName=EKS_NAME, principalArn=arn, kubernetesGroups=[onboarding.group(kind)]
         )
         return arn
+
+    def _role_of(self, function: str) -> str:
+        name = naming.function(ENVIRONMENT, function)
+        return str(self.client("lambda").get_function_configuration(FunctionName=name)["Role"])
+
+    def _push(self) -> None:
+        """Put the trainer's image into the registry: its name and digest. Nodes here take the files from this machine."""
+        media_type = "application/vnd.oci.image.manifest.v1+json"
+        self.client("ecr").put_image(
+            repositoryName=self.image.repository,
+            imageManifest=json.dumps({"schemaVersion": 2, "mediaType": media_type}),
+            imageTag=self.image.digest.partition(":")[2],
+            imageDigest=self.image.digest,
+        )
 
     def _write(self, nouns: str, name: str, spec: dict[str, Any]) -> None:
         parameter = f"/dropforge/{ENVIRONMENT}/{nouns}/{name}/spec"

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from dropforge import naming
 from dropforge.domain.measures import DIMENSIONS
+from dropforge.domain.onboarding import CALLERS
 from dropforge.domain.starts import Retrain
 
 from tests.contracts.repository import (
@@ -114,6 +115,18 @@ def test_exactly_the_functions_that_talk_to_a_cluster_have_its_layer_and_network
     talks, properties = talks_to_a_cluster(snake(name)), FUNCTIONS[name]
     assert ({"Ref": "ClusterLayer"} in properties.get("Layers", [])) == talks
     assert ("VpcConfig" in properties) == talks
+
+
+@pytest.mark.parametrize("role", CALLERS)
+def test_a_clusters_role_is_assumed_by_exactly_the_functions_it_must_trust(role: str) -> None:
+    assumed = {
+        snake(name)
+        for name in FUNCTIONS
+        for policy in FUNCTIONS[name]["Policies"]
+        for s in statements(policy)
+        if "sts:AssumeRole" in s["Action"] and s["Resource"]["Fn::Sub"].endswith(f"-{role}")
+    }
+    assert assumed == set(CALLERS[role])
 
 
 def test_only_adapters_and_the_client_import_an_sdk() -> None:

@@ -57,6 +57,12 @@ class Team(Value):
     file_system: FileSystem
 
 
+CALLERS = {
+    "reader": ("watch_jobs",),
+    "writer": ("submit_job", "report_failure", "sweep"),
+}  # functions that assume each role
+
+
 def group(role: str) -> str:
     """Return the Kubernetes group of one of our two roles on a cluster, `reader` or `writer`."""
     return f"dropforge-{role}s"
