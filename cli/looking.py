@@ -1,12 +1,13 @@
 """Commands that look: where a run is, why, and what its jobs have said."""
 
+import json
 import sys
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 from dropforge.client import Client
+from dropforge.client.deployment import SECONDS_TO_START
 from dropforge.domain.journeys import Journey
 from dropforge.domain.runs import Run
 from rich.console import Console
@@ -22,7 +23,7 @@ def status(
 ) -> None:
     """Say where a run is and what it has made."""
     if wait:
-        finish(Client().follow(reference, patience=0), as_json=as_json)
+        finish(reference, as_json=as_json, patience=0)
         return
     journey = Client().describe(reference)
     if as_json:
@@ -46,9 +47,13 @@ def logs(
     reference: Reference,
     step: Annotated[str, typer.Option(help="One step only, e.g. train.")] = "",
     attempt: Annotated[int, typer.Option(help="An earlier attempt; by default the newest.")] = 0,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the run is over.")] = False,
     as_json: Json = False,
 ) -> None:
     """Print the logs of a run's jobs, in the order in which they ran; of the job that runs now, its newest lines."""
+    if follow:
+        _follow_logs(reference, step, as_json=as_json)
+        return
     found = Client().logs(reference, step, attempt)
     if as_json:
         console.print_json(data=[log._asdict() for log in found])
@@ -60,10 +65,24 @@ def logs(
         raise typer.Exit(1)
 
 
-def finish(journeys: Iterator[Journey], *, as_json: bool) -> None:
+def _follow_logs(reference: str, step: str, *, as_json: bool) -> None:
+    """Print lines as they come; as JSON, one object a line."""
+    last = ""
+    with show.may_be_left(reference):
+        for part in Client().tail(reference):
+            if step in ("", part.step):
+                if as_json:
+                    print(json.dumps(part._asdict()), flush=True)
+                else:
+                    show.print_part(console, part, last)
+                last = part.step
+
+
+def finish(reference: str, *, as_json: bool, patience: float = SECONDS_TO_START) -> None:
     """Show a journey until it is over, say how it ended, and exit with 1 when it did not end well."""
     quiet = Console(file=sys.stderr, quiet=True) if as_json else console
-    journey = show.follow(quiet, journeys)
+    with show.may_be_left(reference):
+        journey = show.follow(quiet, Client().follow(reference, patience))
     if as_json:
         console.print_json(journey.model_dump_json())
     else:

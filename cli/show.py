@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
+from dropforge.client.tails import Part
 from dropforge.client.uploads import files_of
 from dropforge.domain.explanations import Explanation
 from dropforge.domain.failures import Failure
@@ -17,6 +18,8 @@ from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingCo
 from rich.progress import Progress as ProgressBars
 from rich.table import Table
 from rich.text import Text
+
+from cli.output import errors
 
 MARKS = {
     "waiting": ("·", "dim"),
@@ -39,6 +42,32 @@ BARS = "▁▂▃▄▅▆▇█"
 def follow(console: Console, journeys: Iterator[Journey]) -> Journey:
     """Show a journey until it is over and return its last state."""
     return _follow_live(console, journeys) if console.is_terminal else _follow_lines(console, journeys)
+
+
+@contextmanager
+def may_be_left(reference: str) -> Iterator[None]:
+    """Say, when Ctrl-C ends what only looks, that what it looked at goes on. The exit code is then 130."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        errors.print("\nYou no longer follow it; it goes on.", highlight=False)
+        for verb, command in (("follow it", f"status {reference} --wait"), ("stop it", f"cancel {reference}")):
+            errors.print(f"  {verb + ':':12} dropforge {command}", highlight=False, soft_wrap=True, markup=False)
+        raise
+
+
+def print_part(console: Console, part: Part, last: str) -> None:
+    """Print lines of a log that is followed, with a heading where another step begins."""
+    if part.step != last:
+        console.print(f"== {part.step}", highlight=False, soft_wrap=True, markup=False)
+    if part.missed:
+        console.print(
+            "(lines between may be missing here; the whole log comes when the step has ended)",
+            style="dim",
+            soft_wrap=True,
+        )
+    for line in part.lines:
+        console.print(line, highlight=False, soft_wrap=True, markup=False)
 
 
 def _follow_live(console: Console, journeys: Iterator[Journey]) -> Journey:

@@ -10,9 +10,11 @@ from typing import NamedTuple
 import boto3
 
 from dropforge import naming
-from dropforge.client import orders, uploads
+from dropforge.client import orders, tails, uploads
 from dropforge.client.addresses import Addresses
 from dropforge.client.refusals import Refused
+from dropforge.client.shelves import Shelf
+from dropforge.client.tails import Part
 from dropforge.domain import explanations
 from dropforge.domain.datasets import execution_name
 from dropforge.domain.explanations import Explanation
@@ -115,20 +117,16 @@ class Client:
         run, progress = journey.run, journey.progress
         if run is None:
             return []
-        found = self._kept(f"logs/{run.project}/{run.id}/{attempt or run.attempt}/")
-        if progress is not None and attempt in (0, run.attempt) and progress.step not in [log.step for log in found]:
+        shelf = Shelf(self._addresses)
+        kept = shelf.steps(run, attempt or run.attempt)
+        found = [Log(name, uri, shelf.lines(uri)) for name, uri in kept.items() if step in ("", name)]
+        if progress is not None and attempt in (0, run.attempt) and progress.step not in kept:
             found.append(Log(progress.step, "", list(progress.tail)))
         return [log for log in found if step in ("", log.step)]
 
-    def _kept(self, prefix: str) -> list[Log]:
-        bucket, s3 = self._addresses.models_bucket, self._addresses.s3
-        pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
-        objects = sorted((o["LastModified"], o["Key"]) for page in pages for o in page.get("Contents", []))
-        return [self._log(bucket, key) for _, key in objects]
-
-    def _log(self, bucket: str, key: str) -> Log:
-        text = self._addresses.s3.get_object(Bucket=bucket, Key=key)["Body"].read().decode(errors="replace")
-        return Log(key.rpartition("/")[2].removesuffix(".log"), f"s3://{bucket}/{key}", text.splitlines())
+    def tail(self, reference: str, pace: float = 2) -> Iterator[Part]:
+        """Yield what the jobs of a run's newest attempt say until it is over. A running job's lines come once a minute, when the watcher looks."""
+        return tails.follow(self.follow(reference, 0, pace), Shelf(self._addresses))
 
 
 def check_names(path: Path, project: str, dataset: str) -> None:
