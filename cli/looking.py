@@ -2,18 +2,19 @@
 
 import json
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 import typer
 from dropforge.client import Client
 from dropforge.client.deployment import SECONDS_TO_START
 from dropforge.domain.journeys import Journey
+from dropforge.domain.rosters import State
 from dropforge.domain.runs import Run
 from rich.console import Console
 
 from cli import show
-from cli.output import Json, Reference, console, errors, say
+from cli.output import Json, Reference, console, errors, period, say
 
 
 def status(
@@ -32,6 +33,28 @@ def status(
         console.print(show.picture(journey, plain=show.ascii_only(console)))
         _print_end(journey)
     _exit(journey)
+
+
+def runs(
+    project: Annotated[str, typer.Option(help="One project; by default all of yours.")] = "",
+    dataset: Annotated[str, typer.Option(help="One dataset.")] = "",
+    state: Annotated[State | None, typer.Option(help="One state.")] = None,
+    since: Annotated[timedelta | None, typer.Option(parser=period, metavar="30min|12h|7d", help="Not older.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many.")] = 20,
+    as_json: Json = False,
+) -> None:
+    """List runs, and uploads that never became one, the newest first."""
+    now = datetime.now(UTC)
+    after = now - since if since is not None else None
+    found = Client().runs(project, dataset, state or "", after, limit)
+    if as_json:
+        console.print_json(data=[line.model_dump(mode="json") for line in found])
+    elif found:
+        console.print(show.roster(found, now))
+    else:
+        errors.print(
+            "no runs yet, or none that fit; drop a dataset: dropforge drop PATH --project NAME", highlight=False
+        )
 
 
 def explain(reference: Reference, as_json: Json = False) -> None:

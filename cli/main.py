@@ -14,7 +14,7 @@ app = typer.Typer(
 )
 for _panel, _commands in (
     ("Before a run", (offline.check,)),
-    ("Runs", (acting.drop, looking.status, looking.explain, looking.logs, acting.cancel, acting.retry)),
+    ("Runs", (acting.drop, looking.runs, looking.status, looking.explain, looking.logs, acting.cancel, acting.retry)),
 ):
     for _command in _commands:
         app.command(rich_help_panel=_panel)(_command)

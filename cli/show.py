@@ -12,6 +12,7 @@ from dropforge.domain.explanations import Explanation
 from dropforge.domain.failures import Failure
 from dropforge.domain.journeys import OVER, Journey, Stage
 from dropforge.domain.reports import Fault, Report
+from dropforge.domain.rosters import Line
 from rich.console import Console, Group
 from rich.live import Live
 from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn, TransferSpeedColumn
@@ -141,6 +142,25 @@ def sparkline(values: tuple[float, ...]) -> str:
     return "".join(BARS[round((value - low) / span * (len(BARS) - 1))] for value in values[-30:])
 
 
+STYLES = {"succeeded": "green", "joined": "green", "failed": "red", "rejected": "red", "cancelled": "yellow"}
+
+
+def roster(lines: Sequence[Line], now: datetime) -> Table:
+    """Return runs as a table that fits 80 columns; what is said of a run gives way first."""
+    table = Table(box=None, padding=(0, 1), pad_edge=False, header_style="bold")
+    table.add_column("run", no_wrap=True, min_width=30)
+    table.add_column("state", no_wrap=True)
+    table.add_column("age", no_wrap=True, justify="right")
+    table.add_column("took", no_wrap=True, justify="right")
+    table.add_column("", no_wrap=True, overflow="ellipsis", ratio=1)
+    for line in lines:
+        took = age(line.at, datetime.fromisoformat(line.ended_at)) if line.ended_at else ""
+        again = f" ({line.attempt})" if line.attempt > 1 else ""
+        state = Text(line.state + again, STYLES.get(line.state, "cyan"))
+        table.add_row(Text(line.id), state, age(line.at, now, 1), took, Text(line.said, "dim"))
+    return table
+
+
 def print_failure(console: Console, found: Failure) -> None:
     """Say what, why, whose move and what to do, then the last lines of the job's log."""
     console.print(Text(f"{found.code}: {found.what}", "bold red"))
@@ -217,13 +237,13 @@ def print_explanation(console: Console, found: Explanation, now: datetime) -> No
         console.print(Text(f"  {fact.source + ':':12} {fact.said}{old}", "dim"), soft_wrap=True)
 
 
-def age(at: str, now: datetime) -> str:
-    """Return how long ago a time was (RFC 3339), in the two largest units that matter to people."""
+def age(at: str, now: datetime, units: int = 2) -> str:
+    """Return how long ago a time was (RFC 3339), in the two largest units that matter to people, or in one."""
     seconds = max(0, int((now - datetime.fromisoformat(at)).total_seconds()))
     for unit, size, smaller, part in (("d", 86400, "h", 3600), ("h", 3600, "min", 60), ("min", 60, "s", 1)):
         if seconds >= size:
             rest = seconds % size // part
-            return f"{seconds // size} {unit} {rest} {smaller}" if rest else f"{seconds // size} {unit}"
+            return f"{seconds // size} {unit} {rest} {smaller}" if rest and units > 1 else f"{seconds // size} {unit}"
     return f"{seconds} s"
 
 

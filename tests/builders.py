@@ -182,8 +182,10 @@ def lease(attempt: int = 1) -> Lease:
     )
 
 
-def arrival(execution: str = EXECUTION, status: ArrivalStatus = "received") -> Arrival:
-    return Arrival(upload=upload(), project="zoo", dataset="birds", execution=execution, status=status, at=NOW)
+def arrival(
+    execution: str = EXECUTION, status: ArrivalStatus = "received", *, drop: Upload | None = None, at: str = NOW
+) -> Arrival:
+    return Arrival(upload=drop or upload(), project="zoo", dataset="birds", execution=execution, status=status, at=at)
 
 
 def checkpoint() -> Checkpoint:

@@ -1,11 +1,12 @@
-"""Describe a run for people: where it is, why, and what it has made. It reads; it never writes."""
+"""Describe a run for a member of its project: where it is, why, and what it has made. It reads; it never writes."""
 
-from dropforge.adapters import descriptions
-from dropforge.domain.inputs import Question
+from dropforge.action import action
+from dropforge.adapters import descriptions, references
+from dropforge.domain.callers import Order
 from dropforge.domain.journeys import Journey
-from dropforge.task import task
 
 
-@task
-def handler(question: Question) -> Journey:
-    return descriptions.describe(question.reference)
+@action
+def handler(order: Order) -> Journey:
+    references.require_seen(order)
+    return descriptions.describe(order.run)

@@ -5,7 +5,7 @@ import json
 from typing import Any
 
 import pytest
-from dropforge.domain.callers import principal, read_order, require_member
+from dropforge.domain.callers import Order, principal, read_asked, require_member
 from dropforge.errors import InvalidInput
 
 from tests.builders import PROJECT
@@ -19,13 +19,13 @@ def request(body: str = '{"run": "birds-1", "reason": "wrong data"}', **more: ob
 
 
 def test_a_request_says_who_asks_for_what_and_why() -> None:
-    order = read_order(request())
+    order = read_asked(request(), Order)
     assert (order.caller, order.run, order.reason) == (SESSION, "birds-1", "wrong data")
 
 
 def test_a_body_in_base64_is_read_as_it_was_sent() -> None:
     packed = base64.b64encode(json.dumps({"run": "birds-1"}).encode()).decode()
-    assert read_order(request(packed, isBase64Encoded=True)).run == "birds-1"
+    assert read_asked(request(packed, isBase64Encoded=True), Order).run == "birds-1"
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_a_body_in_base64_is_read_as_it_was_sent() -> None:
 )
 def test_what_cannot_be_read_is_refused_with_its_place(event: dict[str, Any], named: str) -> None:
     with pytest.raises(InvalidInput, match=named) as raised:
-        read_order(event)
+        read_asked(event, Order)
     assert raised.value.failure.code == "BadOrder"
 
 

@@ -14,6 +14,13 @@ def ask(function: str, run: str, caller: str, reason: str = "") -> tuple[int, Do
     return answered(handler_module(function).handler(event, Context()))
 
 
+def describe(reference: str, caller: str = "arn:aws:iam::123456789012:user/somebody") -> Document:
+    """What describe_run says of a reference."""
+    status, answer = ask("describe_run", reference, caller)
+    assert status == 200, answer
+    return answer
+
+
 def answered(answer: Document) -> tuple[int, Document]:
     """The status and the body of what a function URL answers."""
     assert answer["headers"]["Content-Type"] == "application/json"

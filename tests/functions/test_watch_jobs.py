@@ -11,6 +11,7 @@ from dropforge.errors import Unavailable
 from time_machine import travel
 
 from tests.contracts.repository import Document
+from tests.functions.acting import describe
 from tests.functions.conftest import MODELS, Call
 from tests.functions.site import DONE, FAILS, SLEEPS, Site, until, writes
 from tests.functions.wires import Functions
@@ -98,7 +99,7 @@ def test_a_job_over_quota_is_told_once_with_the_queues_own_words(
 
     def named() -> bool:
         call("watch_jobs", TICK)
-        return bool(call("describe_run", {"reference": second.id})["holders"] == [first.id])
+        return bool(describe(second.id)["holders"] == [first.id])
 
     until(named)
     queued = [detail for kind, detail in announced() if kind == "RunQueued" and detail["run_id"] == second.id]
@@ -145,11 +146,11 @@ def test_who_asks_meanwhile_hears_since_when_the_cluster_cannot_be_reached(call:
     for moment in ("2026-11-26T10:00:00Z", "2026-11-26T10:05:00Z"):
         with travel(moment, tick=False), pytest.raises(ExceptionGroup):
             call("watch_jobs", TICK)
-    trouble = call("describe_run", {"reference": run.id})["trouble"]
+    trouble = describe(run.id)["trouble"]
     assert (trouble["since"][:19], trouble["failure"]["code"]) == ("2026-11-26T10:00:00", "ClusterUnreachable")
     onsite.cluster.resume()
     call("watch_jobs", TICK)
-    assert call("describe_run", {"reference": run.id})["trouble"] is None
+    assert describe(run.id)["trouble"] is None
 
 
 def test_what_fails_for_one_job_alone_is_no_trouble_of_the_clusters(
@@ -160,7 +161,7 @@ def test_what_fails_for_one_job_alone_is_no_trouble_of_the_clusters(
     monkeypatch.setenv("MODELS_BUCKET", "never-made")
     with pytest.raises(ExceptionGroup):
         call("watch_jobs", TICK)
-    assert call("describe_run", {"reference": run.id})["trouble"] is None
+    assert describe(run.id)["trouble"] is None
 
 
 def test_two_looks_at_one_cluster_never_overlap_and_a_look_that_died_is_outlived(call: Call, onsite: Site) -> None:

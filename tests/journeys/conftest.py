@@ -81,10 +81,9 @@ class Journeys:
 
     def journey(self, reference: str) -> dict[str, Any]:
         """Return what DescribeRun says of a reference."""
-        payload = json.dumps({"reference": reference})
-        answer = self.cloud.client("lambda").invoke(FunctionName="dropforge-dev-describe-run", Payload=payload)
-        document: dict[str, Any] = json.loads(answer["Payload"].read())
-        return document
+        status, journey = self.act("describe-run", reference)
+        assert status == 200, journey
+        return journey
 
     def recorded_failure(self, execution: str) -> dict[str, Any]:
         """Wait until a failure is in the ledger and return the journey."""
@@ -136,7 +135,8 @@ class Journeys:
     def packages(self, dataset: str) -> list[str]:
         """Return the model packages of a dataset."""
         group, sagemaker = naming.model_group(PROJECT, dataset), self.cloud.client("sagemaker")
-        groups = sagemaker.list_model_package_groups()["ModelPackageGroupSummaryList"]
+        pages = sagemaker.get_paginator("list_model_package_groups").paginate()
+        groups = [found for page in pages for found in page["ModelPackageGroupSummaryList"]]
         if group not in [found["ModelPackageGroupName"] for found in groups]:
             return []
         found = sagemaker.list_model_packages(ModelPackageGroupName=group)["ModelPackageSummaryList"]

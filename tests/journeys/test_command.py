@@ -1,5 +1,6 @@
 """The command as people use it beside a run that goes on: followed, left, looked at again, cancelled too late."""
 
+import json
 import os
 import signal
 import subprocess
@@ -67,6 +68,43 @@ def test_who_leaves_a_run_with_ctrl_c_is_told_how_to_look_again_and_it_goes_on_t
     assert journeys.finish(execution, 120)["status"] == "SUCCEEDED"
     code, out, _ = run(journeys, "cancel", execution, "--wait")
     assert (code, "was over already" in out) == (0, True)
+
+
+def test_runs_are_listed_for_people_and_machines_as_status_says_them(journeys: Journeys, tmp_path: Path) -> None:
+    first, second = (drop(journeys, tmp_path, name) for name in ("listed", "listed-too"))
+    executions = [name_of(first), name_of(second)]
+    for process in (first, second):
+        process.communicate(timeout=60)
+    until(lambda: len(listed(journeys, "--state", "running")) >= 1, 60)
+    ended = [journeys.finish(execution, 120)["status"] for execution in executions]
+    assert ended == ["SUCCEEDED", "SUCCEEDED"]
+    (line,) = listed(journeys, "--dataset", "listed")
+    assert (line["state"], line["model_arn"]) == ("succeeded", journeys.packages("listed")[0])
+    assert journeys.journey(line["id"])["run"]["status"] == line["state"]
+    code, out, _ = run(journeys, "runs", "--since", "1h")
+    assert (code, line["id"] in out) == (0, True)
+    assert max(map(len, out.splitlines())) <= 80
+
+
+def listed(journeys: Journeys, *filters: str) -> list[dict[str, str]]:
+    code, out, err = run(journeys, "runs", *filters, "--json")
+    assert code == 0, err
+    found: list[dict[str, str]] = json.loads(out)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--project", "moon"], "ProjectNotOnboarded"),
+        (["--since", "soon"], "is not a number of minutes, hours or days"),
+        (["--state", "asleep"], "is not one of"),
+    ],
+)
+def test_a_list_that_makes_no_sense_is_refused_in_words(journeys: Journeys, arguments: list[str], said: str) -> None:
+    code, out, err = run(journeys, "runs", *arguments)
+    assert (code in (1, 2), out, "Traceback" in err) == (True, "", False)
+    assert said in " ".join(err.replace("│", "").split())
 
 
 def test_logs_that_are_followed_give_every_line_of_every_step_once_and_end_with_the_run(

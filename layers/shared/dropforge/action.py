@@ -15,7 +15,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel
 
 from dropforge.adapters import aws
-from dropforge.domain.callers import Order, read_order
+from dropforge.domain.callers import Ask, read_asked
 from dropforge.domain.failures import Failure
 from dropforge.errors import Problem
 
@@ -33,19 +33,21 @@ Out = TypeVar("Out", bound=BaseModel)
 Answer = dict[str, object]
 
 
-def action(function: Callable[[Order], Out]) -> Callable[[dict[str, object], LambdaContext], Answer]:
-    """Turn a function of an Order into the handler of a function URL: a refusal is an answer, not an error of the function."""
+def action(function: Callable[[Ask], Out]) -> Callable[[dict[str, object], LambdaContext], Answer]:
+    """Turn a function of what a person asks into the handler of a function URL: a refusal is an answer, not an error of the function."""
+    hints = get_type_hints(function)
+    kind: type[Ask] = next(hint for name, hint in hints.items() if name != "return")
 
     @functools.wraps(function)
     def handler(event: dict[str, object], context: LambdaContext) -> Answer:
         logger.set_correlation_id(context.aws_request_id)
         try:
             with aws.translated():
-                return _answer(HTTPStatus.OK, function(read_order(event)))
+                return _answer(HTTPStatus.OK, function(read_asked(event, kind)))
         except Problem as problem:
             return _refuse(problem.failure)
 
-    handler.contract = get_type_hints(function)  # type: ignore[attr-defined]
+    handler.contract = hints  # type: ignore[attr-defined]
     return cast("Callable[[dict[str, object], LambdaContext], Answer]", handler)
 
 

@@ -16,10 +16,11 @@ What runs wait for is in waits.py.
 
 from collections.abc import Iterator
 
-from dropforge.adapters import table
+from dropforge.adapters import rosters, table
 from dropforge.adapters.table import ABSENT, Change, Check, Condition
 from dropforge.domain.checkpoints import Verified
 from dropforge.domain.datasets import Dataset
+from dropforge.domain.rosters import Pointer
 from dropforge.domain.runs import OPEN, OVER, Arrival, Cancellation, Lease, Run
 from dropforge.domain.timeline import Entry
 from dropforge.domain.uploads import Upload
@@ -34,7 +35,8 @@ class Name(Value):
 
 def bind_upload(arrival: Arrival) -> Arrival:
     """Bind an upload to its first execution; a second arrival gets what the first one wrote."""
-    if table.change(_arrival(arrival, ABSENT), _open(arrival)):
+    pointer = Pointer(at=arrival.at, kind="upload", id=arrival.upload.id)
+    if table.change(_arrival(arrival, ABSENT), _open(arrival), rosters.pointing(arrival.project, pointer)):
         return arrival
     return arrival_by_id(arrival.upload.id) or arrival
 
@@ -160,7 +162,8 @@ def run_of(execution: str) -> Run | None:
 
 def claim(run: Run, lease: Lease) -> bool:
     """Write a run's first attempt with its lease. Returns False when somebody else was first."""
-    return _claim(run, lease, ABSENT)
+    pointer = Pointer(at=run.started_at, kind="run", id=run.id)
+    return _claim(run, lease, ABSENT, rosters.pointing(run.project, pointer))
 
 
 def claim_next(run: Run, lease: Lease) -> bool:
@@ -173,14 +176,14 @@ def claim_next(run: Run, lease: Lease) -> bool:
     return _claim(run, lease, when)
 
 
-def _claim(run: Run, lease: Lease, when: Condition) -> bool:
+def _claim(run: Run, lease: Lease, when: Condition, *more: Change) -> bool:
     named = Change(f"EXECUTION#{run.execution}", "EXECUTION", Name(name=run.id))
     wanted = Condition(
         "attribute_not_exists(pk) OR execution <> :execution OR attribute_not_exists(cancelled_at)",
         {"execution": run.execution},
     )
     uncancelled = Check(f"UPLOAD#{run.upload.id}", "UPLOAD", wanted)
-    return table.change(_run(run, when), Change("LEASE", _attempt(run), lease), named, uncancelled)
+    return table.change(_run(run, when), Change("LEASE", _attempt(run), lease), named, uncancelled, *more)
 
 
 def _run(run: Run, when: Condition) -> Change:

@@ -1,6 +1,7 @@
 """SSM parameters: what the platform team has set up, as JSON documents."""
 
 from botocore.exceptions import ClientError
+from pydantic import ValidationError
 
 from dropforge import naming
 from dropforge.adapters import aws, settings
@@ -10,10 +11,31 @@ from dropforge.errors import NotFound
 
 def project(name: str) -> Project:
     """Return a project. Raises NotFound (ProjectNotOnboarded)."""
-    text = _read("projects", name, "spec")
-    if text is None:
+    found = find_project(name)
+    if found is None:
         raise NotFound("ProjectNotOnboarded", f"No project is called `{name}`.", {"project": name})
-    return Project.model_validate_json(text)
+    return found
+
+
+def find_project(name: str) -> Project | None:
+    """Return a project, or None when nobody has onboarded it."""
+    text = _read("projects", name, "spec")
+    return Project.model_validate_json(text) if text is not None else None
+
+
+def projects() -> list[Project]:
+    """Return every project. One whose parameter cannot be read is left out: it is nobody's until it is mended."""
+    prefix = f"/dropforge/{settings.environment()}/projects/"
+    pages = aws.ssm().get_paginator("get_parameters_by_path").paginate(Path=prefix, Recursive=True)
+    texts = [found["Value"] for page in pages for found in page["Parameters"] if found["Name"].endswith("/spec")]
+    return [project for project in map(_readable, texts) if project is not None]
+
+
+def _readable(text: str) -> Project | None:
+    try:
+        return Project.model_validate_json(text)
+    except ValidationError:
+        return None
 
 
 def cluster(name: str) -> Cluster:

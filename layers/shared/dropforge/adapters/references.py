@@ -5,10 +5,11 @@ from typing import NamedTuple
 
 from pydantic import ValidationError
 
-from dropforge.adapters import ledger, machine
+from dropforge.adapters import ledger, machine, parameters
+from dropforge.domain.callers import Order, may_see
 from dropforge.domain.runs import OPEN, Arrival, Run
-from dropforge.domain.uploads import Drop
-from dropforge.errors import NotFound
+from dropforge.domain.uploads import Drop, Upload, locate
+from dropforge.errors import InvalidInput, NotFound
 
 _UPLOAD = re.compile(
     r"^(?:.*-)?([0-9a-f]{16})(?:-\d+)?$"
@@ -62,17 +63,49 @@ def require(reference: str) -> Meant:
     """
     meant = find(reference) or _running(reference)
     if meant is None:
-        raise NotFound("RunNotFound", f"Nothing is known of `{reference}`.", {"reference": reference})
+        raise _unknown(reference)
     return meant
+
+
+def require_seen(order: Order) -> None:
+    """Raise NotFound (RunNotFound), as for what does not exist, when the caller may not see what the order means.
+
+    What belongs to no onboarded project is nobody's, so whoever knows its name may see it: a start by hand with nonsense, a drop for a
+    project that is not there.
+    """
+    meant = find(order.run)
+    name = meant.newest.project if meant is not None else _project_of(order.run)
+    project = parameters.find_project(name) if name else None
+    if project is not None and not may_see(project, order.caller):
+        raise _unknown(order.run)
+
+
+def _project_of(execution: str) -> str:
+    """Return the project that an execution's input names, whatever the ledger holds of it."""
+    upload = _upload_of(machine.describe(execution) or {})
+    try:
+        location = locate(upload.key) if upload is not None else None
+    except InvalidInput:
+        location = None
+    return location.project if location is not None else ""
+
+
+def _upload_of(described: dict[str, object]) -> Upload | None:
+    try:
+        return Drop.model_validate_json(str(described.get("input", ""))).upload
+    except ValidationError:
+        return None
+
+
+def _unknown(reference: str) -> NotFound:
+    return NotFound("RunNotFound", f"Nothing is known of `{reference}`.", {"reference": reference})
 
 
 def _running(execution: str) -> Meant | None:
     described = machine.describe(execution) or {}
     if described.get("status") != "RUNNING":
         return None
-    try:
-        arrival = ledger.arrival(Drop.model_validate_json(str(described.get("input", ""))).upload)
-    except ValidationError:
-        return None
+    upload = _upload_of(described)
+    arrival = ledger.arrival(upload) if upload is not None else None
     update = {"execution": execution, "status": "checking", "run_id": None, "cancellation": None}
     return Meant(None, arrival.model_copy(update=update)) if arrival is not None else None

@@ -107,6 +107,20 @@ def query(pk: str, prefix: str, kind: type[Row]) -> Iterator[Row]:
         yield kind.model_validate_json(str(_READ.deserialize(item["body"])))
 
 
+def newest(pk: str, before: str, limit: int, kind: type[Row]) -> list[Row]:
+    """Return at most `limit` rows of a partition whose sort keys lie below `before` (all for an empty one), the last first."""
+    values: Columns = {":pk": pk, ":before": before} if before else {":pk": pk}
+    answer = aws.dynamodb().query(
+        TableName=settings.table(),
+        KeyConditionExpression=f"pk = :pk{' AND sk < :before' if before else ''}",
+        ExpressionAttributeValues=_serialise(values),
+        ConsistentRead=True,
+        ScanIndexForward=False,
+        Limit=limit,
+    )
+    return [kind.model_validate_json(str(_READ.deserialize(item["body"]))) for item in answer["Items"]]
+
+
 def holds(pk: str, prefix: str) -> bool:
     """Whether a partition has a row whose sort key starts with `prefix` (consistent read of one row)."""
     return next(_items(pk, prefix, {"MaxItems": 1, "PageSize": 1}), None) is not None

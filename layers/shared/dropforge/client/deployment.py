@@ -1,6 +1,5 @@
 """What can be done with a deployment from outside: upload, ask, order."""
 
-import json
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -18,9 +17,9 @@ from dropforge.client.tails import Part
 from dropforge.domain import explanations
 from dropforge.domain.datasets import execution_name
 from dropforge.domain.explanations import Explanation
-from dropforge.domain.failures import Failure, failure, read_cause
 from dropforge.domain.inputs import Cancelled, Retried
 from dropforge.domain.journeys import OVER, Journey
+from dropforge.domain.rosters import MOST, Line, Roster
 from dropforge.domain.runs import OPEN
 from dropforge.domain.uploads import PREFIX, RunBlock, Upload, locate
 from dropforge.errors import InvalidInput
@@ -67,13 +66,31 @@ class Client:
 
     def describe(self, reference: str) -> Journey:
         """Return where a run is."""
-        name = naming.function(self._addresses.environment, "describe_run")
-        payload = json.dumps({"reference": reference}).encode()
-        answer = self._addresses.functions.invoke(FunctionName=name, Payload=payload)
-        body = answer["Payload"].read()
-        if "FunctionError" in answer:
-            raise Refused(_failure(body))
-        return Journey.model_validate_json(body)
+        return orders.send(self._addresses, "describe_run", {"run": reference}, Journey)
+
+    def runs(
+        self,
+        project: str = "",
+        dataset: str = "",
+        state: str = "",
+        since: datetime | None = None,
+        limit: int = 20,
+    ) -> list[Line]:
+        """Return runs, and uploads that are none, of one project or of all of yours, the newest first; at most `limit`."""
+        asked: dict[str, str | int] = {"project": project, "dataset": dataset, "state": state}
+        asked["since"] = (
+            since.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z") if since else ""
+        )
+        found: list[Line] = []
+        before = ""
+        while len(found) < limit:
+            wanted = {**asked, "before": before, "limit": min(MOST, limit - len(found))}
+            roster = orders.send(self._addresses, "list_runs", wanted, Roster)
+            found += roster.lines
+            before = roster.before
+            if not before:
+                break
+        return found
 
     def explain(self, reference: str) -> Explanation:
         """Return why a run is where it is, whose move it is and what to do."""
@@ -151,11 +168,3 @@ def _still_writing(journey: Journey) -> bool:
         return False
     run, arrival = journey.own_run, journey.own_arrival
     return (run is not None and run.status == "running") or (arrival is not None and arrival.status in OPEN)
-
-
-def _failure(body: bytes) -> Failure:
-    try:
-        parsed = json.loads(body)
-    except ValueError:
-        return failure("Unexpected", body.decode(errors="replace"))
-    return read_cause(str(parsed.get("errorType", "")), json.dumps(parsed))

@@ -1,6 +1,7 @@
 """Acting on a run through the deployment's function URLs: the request is signed, so that the function knows who asks."""
 
 import json
+from collections.abc import Mapping
 from typing import TypeVar
 
 import urllib3
@@ -16,7 +17,7 @@ Answer = TypeVar("Answer", bound=BaseModel)
 SECONDS = 65  # a function that answers people runs for a minute at most
 
 
-def send(addresses: Addresses, function: str, wish: dict[str, str], kind: type[Answer]) -> Answer:
+def send(addresses: Addresses, function: str, wish: Mapping[str, str | int], kind: type[Answer]) -> Answer:
     """Ask a function for something and return its answer. Raises Refused."""
     body = json.dumps(wish)
     url = addresses.url(function)

@@ -152,7 +152,7 @@ CATALOGUE: dict[str, Entry] = {
     ),
     "NotAMember": Entry(
         "InvalidInput",
-        "You may not act on this project's runs.",
+        "This project's runs are its members'.",
         "the platform team",
         "Ask your platform team to add your role to the project's members (docs/operations.md, section Projects).",
     ),

@@ -6,12 +6,13 @@ from dropforge.domain.values import Slug, Value
 
 
 class Project(Value):
-    """Who owns datasets, runs and models, who pays, where it runs, and who may act on its runs (ARNs of IAM users and roles)."""
+    """Who owns datasets, runs and models, who pays, where it runs, who may act on its runs and who may look at them (ARNs of IAM users and roles)."""
 
     name: Slug
     team: Slug
     cluster: Slug
     members: tuple[str, ...] = ()
+    viewers: tuple[str, ...] = ()
 
 
 class Cluster(Value):
