@@ -3,6 +3,8 @@
 import ast
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -127,6 +129,19 @@ def test_a_clusters_role_is_assumed_by_exactly_the_functions_it_must_trust(role:
         if "sts:AssumeRole" in s["Action"] and s["Resource"]["Fn::Sub"].endswith(f"-{role}")
     }
     assert assumed == set(CALLERS[role])
+
+
+STARTS_WITHOUT = ("boto3", "botocore.session", "botocore.client", "kubernetes")
+
+
+@pytest.mark.parametrize("name", [name for name in FUNCTIONS if not talks_to_a_cluster(snake(name))])
+def test_a_function_without_a_cluster_starts_without_what_is_slow_to_import(name: str) -> None:
+    program = f"import sys, app; print([name for name in {STARTS_WITHOUT} if name in sys.modules])"
+    path = f"{ROOT / 'functions' / snake(name)}:{PACKAGE.parent}"
+    ran = subprocess.run(
+        [sys.executable, "-c", program], env={"PYTHONPATH": path}, capture_output=True, text=True, check=True
+    )
+    assert ran.stdout.strip() == "[]"
 
 
 def test_only_adapters_and_the_client_import_an_sdk() -> None:

@@ -70,7 +70,8 @@ def clients() -> Iterator[None]:
 
 @cache
 def sqs() -> "SQSClient":
-    return aws.session().client("sqs")
+    made: SQSClient = aws.session().create_client("sqs")  # type: ignore[assignment]
+    return made
 
 
 @pytest.fixture(autouse=True)

@@ -1,18 +1,21 @@
-"""Clients of AWS, made on first use and kept, and the one translation of AWS's errors into ours."""
+"""Clients of AWS, made on first use and kept, and the one translation of AWS's errors into ours.
+
+By botocore, imported with the first client: boto3 brings resources and a transfer manager that no function uses, and takes twice as long to
+import (docs/performance.md).
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import boto3
-from botocore.config import Config
 from botocore.exceptions import ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as BotoConnectionError
 
 from dropforge.errors import Unavailable
 
 if TYPE_CHECKING:
+    from botocore.session import Session
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_eks import EKSClient
     from mypy_boto3_events import EventBridgeClient
@@ -44,85 +47,110 @@ BUSY = frozenset(
         "TransactionInProgressException",
     }
 )
-_CONFIG = Config(retries={"mode": "standard", "total_max_attempts": 4}, connect_timeout=5, read_timeout=30)
 
 
 @cache
-def session() -> boto3.Session:
+def session() -> "Session":
     """The function's own session."""
-    return boto3.Session()
+    from botocore.session import Session  # noqa: PLC0415  slow to import
+
+    return Session()
+
+
+def region() -> str:
+    """The Region that the function runs in."""
+    return str(session().get_config_variable("region"))
+
+
+def _client(service: str) -> Any:
+    from botocore.config import Config  # noqa: PLC0415
+
+    patient = Config(retries={"mode": "standard", "total_max_attempts": 4}, connect_timeout=5, read_timeout=30)
+    return session().create_client(service, config=patient)
 
 
 @cache
 def s3() -> "S3Client":
     """S3."""
-    return session().client("s3", config=_CONFIG)
+    made: S3Client = _client("s3")
+    return made
 
 
 @cache
 def dynamodb() -> "DynamoDBClient":
     """DynamoDB."""
-    return session().client("dynamodb", config=_CONFIG)
+    made: DynamoDBClient = _client("dynamodb")
+    return made
 
 
 @cache
 def events() -> "EventBridgeClient":
     """EventBridge."""
-    return session().client("events", config=_CONFIG)
+    made: EventBridgeClient = _client("events")
+    return made
 
 
 @cache
 def stepfunctions() -> "SFNClient":
     """Step Functions."""
-    return session().client("stepfunctions", config=_CONFIG)
+    made: SFNClient = _client("stepfunctions")
+    return made
 
 
 @cache
 def ssm() -> "SSMClient":
     """Systems Manager parameters."""
-    return session().client("ssm", config=_CONFIG)
+    made: SSMClient = _client("ssm")
+    return made
 
 
 @cache
 def fsx() -> "FSxClient":
     """FSx for Lustre."""
-    return session().client("fsx", config=_CONFIG)
+    made: FSxClient = _client("fsx")
+    return made
 
 
 @cache
 def eks() -> "EKSClient":
     """EKS."""
-    return session().client("eks", config=_CONFIG)
+    made: EKSClient = _client("eks")
+    return made
 
 
 @cache
 def sts() -> "STSClient":
     """STS."""
-    return session().client("sts", config=_CONFIG)
+    made: STSClient = _client("sts")
+    return made
 
 
 @cache
 def sagemaker() -> "SageMakerClient":
     """SageMaker's model registry."""
-    return session().client("sagemaker", config=_CONFIG)
+    made: SageMakerClient = _client("sagemaker")
+    return made
 
 
 @cache
 def functions() -> "LambdaClient":
     """Lambda."""
-    return session().client("lambda", config=_CONFIG)
+    made: LambdaClient = _client("lambda")
+    return made
 
 
 @cache
 def sqs() -> "SQSClient":
     """SQS."""
-    return session().client("sqs", config=_CONFIG)
+    made: SQSClient = _client("sqs")
+    return made
 
 
 @cache
 def sns() -> "SNSClient":
     """SNS."""
-    return session().client("sns", config=_CONFIG)
+    made: SNSClient = _client("sns")
+    return made
 
 
 def code_of(error: ClientError) -> str:

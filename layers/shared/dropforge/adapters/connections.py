@@ -17,10 +17,10 @@ from functools import cache
 from typing import Any, Literal, cast
 from urllib.parse import urlencode
 
-import boto3
 import urllib3
 from botocore.auth import SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
+from botocore.credentials import ReadOnlyCredentials
 from kubernetes.client import ApiClient, Configuration
 from kubernetes.client.exceptions import ApiException
 
@@ -105,18 +105,16 @@ def _sign_in(connection: Connection) -> None:
 
 def _token(keys: tuple[str, str, str], eks_name: str) -> str:
     """Presign GetCallerIdentity with the cluster's name as a signed header (the scheme of `aws eks get-token`)."""
-    credentials = boto3.Session(*keys).get_credentials()
-    assert credentials is not None  # noqa: S101  they were just given
-    region = aws.session().region_name
+    region = aws.region()
     url = f"https://sts.{region}.{_dns_suffix(region)}/?Action=GetCallerIdentity&Version=2011-06-15"
     request = AWSRequest("GET", url, headers={"x-k8s-aws-id": eks_name})
-    SigV4QueryAuth(credentials.get_frozen_credentials(), "sts", region, expires=60).add_auth(request)
+    SigV4QueryAuth(ReadOnlyCredentials(*keys), "sts", region, expires=60).add_auth(request)
     return "k8s-aws-v1." + base64.urlsafe_b64encode(str(request.url).encode()).decode().rstrip("=")
 
 
 @cache
 def _dns_suffix(region: str) -> str:
-    partition = boto3.Session().get_partition_for_region(region)
+    partition = aws.session().get_partition_for_region(region)
     return "amazonaws.com.cn" if partition == "aws-cn" else "amazonaws.com"
 
 

@@ -6,7 +6,6 @@ A row is `pk`, `sk`, a `body` (the value as JSON) and the few columns that condi
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import ClientError
 
 from dropforge.adapters import aws, settings
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
 
 Row = TypeVar("Row", bound=Value)
 Columns = dict[str, str | int]
-_WRITE, _READ = TypeSerializer(), TypeDeserializer()
 
 
 class Condition:
@@ -98,13 +96,13 @@ def get(pk: str, sk: str, kind: type[Row]) -> Row | None:
     key = _serialise({"pk": pk, "sk": sk})
     answer = aws.dynamodb().get_item(TableName=settings.table(), Key=key, ConsistentRead=True)
     item = answer.get("Item")
-    return None if item is None else kind.model_validate_json(str(_READ.deserialize(item["body"])))
+    return None if item is None else kind.model_validate_json(item["body"]["S"])
 
 
 def query(pk: str, prefix: str, kind: type[Row]) -> Iterator[Row]:
     """Yield the rows of a partition whose sort key starts with `prefix` (all with an empty one), in order (consistent read)."""
     for item in _items(pk, prefix, {}):
-        yield kind.model_validate_json(str(_READ.deserialize(item["body"])))
+        yield kind.model_validate_json(item["body"]["S"])
 
 
 def newest(pk: str, before: str, limit: int, kind: type[Row]) -> list[Row]:
@@ -118,7 +116,7 @@ def newest(pk: str, before: str, limit: int, kind: type[Row]) -> list[Row]:
         ScanIndexForward=False,
         Limit=limit,
     )
-    return [kind.model_validate_json(str(_READ.deserialize(item["body"]))) for item in answer["Items"]]
+    return [kind.model_validate_json(item["body"]["S"]) for item in answer["Items"]]
 
 
 def holds(pk: str, prefix: str) -> bool:
@@ -172,4 +170,4 @@ def _conditions(when: Condition | None) -> dict[str, object]:
 
 
 def _serialise(columns: Columns) -> "dict[str, AttributeValueTypeDef]":
-    return {key: _WRITE.serialize(content) for key, content in columns.items()}
+    return {key: {"S": text} if isinstance(text, str) else {"N": str(text)} for key, text in columns.items()}

@@ -1,4 +1,7 @@
-"""The two kinds of value: ours, where an unknown field is a mistake, and received ones, where it is none of our business."""
+"""The two kinds of value: ours, where an unknown field is a mistake, and received ones, where it is none of our business.
+
+A class is built when it is first used: a function imports many more than it handles.
+"""
 
 import hashlib
 import json
@@ -13,13 +16,13 @@ Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 class Value(BaseModel):
     """A frozen value of ours. Unknown fields are refused, so that a typo is an error and not a default."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class Received(BaseModel):
     """A frozen value that somebody else defines: AWS may add fields whenever it likes."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
+    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True, defer_build=True)
 
 
 def explain(error: ValidationError) -> str:
