@@ -4,6 +4,7 @@ from dropforge.adapters import admissions, timeline
 from dropforge.domain.events import RunAdmitted
 from dropforge.domain.inputs import ToAdmit
 from dropforge.domain.runs import Admission
+from dropforge.domain.terms import terms_of
 from dropforge.task import task
 
 
@@ -18,6 +19,7 @@ def handler(to_admit: ToAdmit) -> Admission:
             attempt=run.attempt,
             execution=to_admit.execution,
             checkpoint_uri=admission.checkpoint.uri if admission.checkpoint else None,
+            terms=terms_of(to_admit.plan),
         )
         timeline.tell_of_run(run.id, admitted)
     return admission

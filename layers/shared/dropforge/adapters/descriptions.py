@@ -3,10 +3,10 @@
 import json
 from datetime import datetime
 
-from dropforge.adapters import machine, references, timeline, waits
+from dropforge.adapters import ledger, machine, references, timeline, waits
 from dropforge.adapters.references import Meant
 from dropforge.domain.failures import Failure, read_cause
-from dropforge.domain.journeys import Journey, Moment, Stage, lay_out
+from dropforge.domain.journeys import Journey, Moment, Stage, jobs_of, lay_out
 from dropforge.domain.runs import Arrival, Progress, Run
 from dropforge.domain.timeline import Entry
 from dropforge.errors import NotFound
@@ -30,13 +30,23 @@ def describe(reference: str) -> Journey:
     """Return where a run, an upload or an execution is. Raises NotFound (RunNotFound)."""
     meant = references.find(reference)
     run, arrival = meant if meant is not None else (None, None)
-    execution = _execution(reference, meant)
+    return _journey(reference, _execution(reference, meant), run, arrival)
+
+
+def describe_attempt(run: Run) -> Journey:
+    """Return where a run's newest attempt is, also while a retry of it is on its way, with its whole timeline."""
+    journey = _journey(run.id, run.execution, run, ledger.arrival(run.upload))
+    return journey.model_copy(update={"timeline": timeline.read(run.id, run.upload)})
+
+
+def _journey(reference: str, execution: str, run: Run | None, arrival: Arrival | None) -> Journey:
     described = machine.describe(execution) or {}
     if not described and arrival is None and run is None:
         raise NotFound("RunNotFound", f"Nothing is known of `{reference}`.", {"reference": reference})
     arn = str(described.get("executionArn", ""))
     status = str(described.get("status") or _status(run, arrival))
     progress = waits.progress(run.id) if run else None
+    moments = _moments(arn)
     found = _recorded(execution, run, arrival) or (_cause(described) if status in _FAILED and described else None)
     return Journey(
         execution=execution,
@@ -45,7 +55,8 @@ def describe(reference: str) -> Journey:
         arrival=arrival and arrival.model_copy(update={"failure": None, "run": {}}),
         run=run and run.model_copy(update={"failure": None}),
         progress=progress,
-        stages=_stages(arn),
+        stages=lay_out(moments),
+        jobs=jobs_of(moments),
         result=json.loads(str(described["output"])) if "output" in described else None,
         failure=found and found.shortened(LOG_BYTES),
         timeline=_newest(timeline.read(run.id if run else None, arrival.upload if arrival else None)),
@@ -103,11 +114,7 @@ def _cause(described: dict[str, object]) -> Failure:
 def stages(execution: str) -> tuple[Stage, ...]:
     """Return the stages of an execution with their times; none of one that Step Functions does not know."""
     described = machine.describe(execution) if execution else None
-    return _stages(str(described["executionArn"])) if described else ()
-
-
-def _stages(arn: str) -> tuple[Stage, ...]:
-    return lay_out(_moments(arn))
+    return lay_out(_moments(str(described["executionArn"]))) if described else ()
 
 
 def _moments(arn: str) -> list[Moment]:

@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from dropforge.domain.failures import Failure
+from dropforge.domain.terms import Terms
 from dropforge.domain.values import Received, Value
 
 
@@ -42,12 +43,16 @@ class RunPlanned(Announcement):
 
 
 class RunAdmitted(Announcement):
-    """An execution holds the run's attempt. With `checkpoint_uri` nothing is trained: an earlier attempt's checkpoint is registered."""
+    """An execution holds the run's attempt. With `checkpoint_uri` nothing is trained: an earlier attempt's checkpoint is registered.
+
+    `terms` is what the attempt was planned with.
+    """
 
     run_id: str
     attempt: int
     execution: str
     checkpoint_uri: str | None = None
+    terms: Terms | None = None
 
 
 class RunQueued(Announcement):

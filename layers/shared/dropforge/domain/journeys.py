@@ -1,5 +1,6 @@
 """A journey: how far a drop has come, as people see it. Stages are the state machine's own states, with the times Step Functions recorded."""
 
+from datetime import datetime
 from typing import Literal
 
 from dropforge.domain.failures import Failure
@@ -20,6 +21,7 @@ STAGES = (
     "RegisterModel",
 )
 OVER = ("SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED")  # an execution's last statuses
+SUBMITS = "SubmitJob"  # the state inside RunSteps
 OPTIONAL = ("CheckRanges",)  # passed by for most drops, so shown only once it was entered
 
 
@@ -35,7 +37,8 @@ class Stage(Value):
 class Journey(Value):
     """Where a drop is: the execution's status, its stages, the run if one is known, and what it made or why it failed.
 
-    `trouble` is with the run's cluster; `holders` are the team's runs that hold quota there while this one's job is queued.
+    `jobs` are the times between a step's submission and its answer, in the order of the steps. `trouble`
+    is with the run's cluster; `holders` are the team's runs that hold quota there while this one's job is queued.
     """
 
     execution: str
@@ -45,6 +48,7 @@ class Journey(Value):
     run: Run | None
     progress: Progress | None
     stages: tuple[Stage, ...]
+    jobs: tuple[Stage, ...] = ()
     result: dict[str, object] | None = None
     failure: Failure | None = None
     timeline: tuple[Entry, ...] = ()
@@ -96,6 +100,31 @@ def lay_out(moments: list[Moment]) -> tuple[Stage, ...]:
         else _stage(name, entered.get(name), exited.get(name), failed_at)
         for name in shown
     )
+
+
+def jobs_of(moments: list[Moment]) -> tuple[Stage, ...]:
+    """Return the times of the steps of RunSteps, which come one after another: each from its submission to its answer."""
+    found: list[Stage] = []
+    for moment in moments:
+        if moment.kind == "entered" and moment.state == SUBMITS:
+            found.append(_stage(SUBMITS, moment.at, None, None))
+        elif found and found[-1].ended is None and (moment.state == SUBMITS or moment.kind == "failed"):
+            how = "failed" if moment.kind == "failed" else "succeeded"
+            found[-1] = found[-1].model_copy(update={"ended": moment.at, "status": how})
+    return tuple(found)
+
+
+def settle(journey: Journey) -> Journey:
+    """Return a journey whose run is over as over: the last state announces the model a moment before Step Functions sees it end."""
+    run = journey.own_run
+    if run is None or run.status == "running" or run.ended_at is None:
+        return journey
+    end = datetime.fromisoformat(run.ended_at).timestamp()
+    how: Literal["succeeded", "failed"] = "succeeded" if run.status == "succeeded" else "failed"
+    over = {"ended": end, "status": how}
+    stages = tuple(s.model_copy(update=over) if s.status == "running" else s for s in journey.stages)
+    status = journey.status if journey.status in OVER else "SUCCEEDED" if how == "succeeded" else "FAILED"
+    return journey.model_copy(update={"stages": stages, "status": status})
 
 
 def _stage(name: str, started: float | None, ended: float | None, failed_at: float | None) -> Stage:

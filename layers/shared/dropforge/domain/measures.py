@@ -30,10 +30,11 @@ PHASES = ("new", "queued", "running")
 
 
 class EndDetail(Received):
-    """What the three events that end a run have in common. `run_id` is empty when none was known; a model's event names no execution."""
+    """What the three events that end a run have in common. `run_id` is empty when none was known; a model's names no attempt, no execution."""
 
     project: str
     run_id: str
+    attempt: int | None = None
     execution: str = ""
     failure: Failure | None = None
 
