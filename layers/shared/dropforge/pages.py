@@ -6,6 +6,7 @@ digest the page's content security policy names, so that nothing else on the pag
 
 import base64
 import hashlib
+import re
 from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -54,6 +55,12 @@ def render(report: RunReport) -> str:
     )
 
 
+def coded(text: str) -> Markup:
+    """Return a sentence with what stands between backticks as code, everything escaped."""
+    parts = re.split(r"`([^`\n]+)`", text)
+    return Markup("").join(Markup("<code>{}</code>").format(part) if n % 2 else part for n, part in enumerate(parts))
+
+
 @cache
 def _environment() -> Environment:
     made = Environment(
@@ -63,7 +70,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters |= {"when": words.when, "took": words.took, "usd": words.usd, "visible": words.visible}
+    made.filters |= {"when": words.when, "took": words.took, "usd": words.usd, "visible": words.visible, "coded": coded}
     return made
 
 
