@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from dropforge.adapters import listings, readings, storage
+from dropforge.adapters import listings, readings, storage, table
 from dropforge.domain.datasets import FIRST, Dataset, File, Files, Manifest, content_digest
 from dropforge.domain.readings import one_kind, warned
 from dropforge.domain.reports import Report
@@ -19,6 +19,11 @@ def believe(manifest: Manifest) -> Dataset:
     _refuse_bad(reports, uri)
     _refuse_changed(claimed.files, listed.files)
     return _dataset(manifest, listed, reports, uri)
+
+
+def recorded(dataset_id: str) -> Dataset | None:
+    """Return a dataset version as the ledger holds it."""
+    return table.get(f"DATASET#{dataset_id}", "DATASET", Dataset)
 
 
 def _dataset(manifest: Manifest, listed: Files, reports: list[Report], uri: str) -> Dataset:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 BLOCK = 64 * 1024
 PAGES = 10  # of 1,000 versions: what one sweep looks at
 _GONE = frozenset({"404", "NoSuchKey", "NoSuchVersion", "NotFound", "405", "MethodNotAllowed"})
+_OVERTAKEN = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey"})
 _NO_VERSION = frozenset({"400", "InvalidArgument"})  # what S3 says of a version id that cannot be one
 
 
@@ -129,6 +130,35 @@ def write_json(bucket: str, key: str, document: object) -> str:
 def write(bucket: str, key: str, body: bytes) -> str:
     """Write a JSON object as it is and return its version id."""
     return aws.s3().put_object(Bucket=bucket, Key=key, Body=body, ContentType="application/json")["VersionId"]
+
+
+def write_newer(bucket: str, key: str, body: str, content_type: str, before: str | None) -> bool:
+    """Write an object over the one whose ETag is `before` (None: where there is none). Returns False when another one is there meanwhile.
+
+    Source: Amazon S3 User Guide, "How to prevent object overwrites with conditional writes": 412 when the condition does not hold, 409 when another
+    write was under way, 404 when what was to be replaced is not there any more.
+    """
+    condition = {"IfMatch": before} if before else {"IfNoneMatch": "*"}
+    what = {"Bucket": bucket, "Key": key, "Body": body.encode(), "ContentType": content_type}
+    try:
+        aws.s3().put_object(**what, **condition)  # type: ignore[arg-type]
+    except ClientError as error:
+        if aws.code_of(error) in _OVERTAKEN:
+            return False
+        raise
+    return True
+
+
+def etag_and_text(bucket: str, key: str, limit: int | None = None) -> tuple[str | None, str]:
+    """Return the ETag and the text of an object's newest version, at most its first `limit` bytes; None and nothing where there is none."""
+    try:
+        answer = aws.s3().get_object(Bucket=bucket, Key=key)
+    except ClientError as error:
+        if aws.code_of(error) in _GONE:
+            return None, ""
+        raise
+    with closing(answer["Body"]) as body:
+        return answer["ETag"], body.read(limit).decode(errors="replace")
 
 
 def write_text(bucket: str, key: str, text: str) -> str:

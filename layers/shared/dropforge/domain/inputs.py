@@ -147,6 +147,14 @@ class Retried(Value):
     execution: str
 
 
+class Written(Value):
+    """Where WriteReport has put the report of a run; empty `uri` for what has none: no run, or an attempt that another one has followed."""
+
+    run_id: str = ""
+    attempt: int = 0
+    uri: str = ""
+
+
 class Sweep(Received):
     """A tick of the sweep's schedule, or, with `cluster`, one cluster's share of it."""
 
