@@ -5,7 +5,7 @@ import sys
 import typer
 from dropforge.client import Refused
 
-from cli import acting, doctor, looking, offline, show
+from cli import acting, doctor, looking, offline, reporting, show
 from cli.local import local
 from cli.output import console, errors
 
@@ -14,7 +14,19 @@ app = typer.Typer(
 )
 for _panel, _commands in (
     ("Before a run", (offline.check,)),
-    ("Runs", (acting.drop, looking.runs, looking.status, looking.explain, looking.logs, acting.cancel, acting.retry)),
+    (
+        "Runs",
+        (
+            acting.drop,
+            looking.runs,
+            looking.status,
+            looking.explain,
+            looking.logs,
+            reporting.report,
+            acting.cancel,
+            acting.retry,
+        ),
+    ),
 ):
     for _command in _commands:
         app.command(rich_help_panel=_panel)(_command)

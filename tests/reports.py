@@ -131,9 +131,9 @@ def facts(name: str = "train.jsonl") -> Facts:
     return Facts(dataset=dataset, findings=(found,), checkpoint=builders.checkpoint(), curve=draw("train", losses()))
 
 
-def _journey(run: Run, execution_status: str, told: tuple[Entry, ...], **more: object) -> Journey:
+def journey_of(run: Run | None, execution_status: str, told: tuple[Entry, ...], **more: object) -> Journey:
     base = {
-        "execution": run.execution,
+        "execution": run.execution if run else builders.EXECUTION,
         "execution_arn": "arn:aws:states:eu-central-1:123456789012:execution:m:e",
         "status": execution_status,
         "arrival": builders.arrival(),
@@ -161,7 +161,7 @@ def succeeded() -> RunReport:
             "dropforge-test-register-model",
         ),
     )
-    return build(_journey(run, "SUCCEEDED", told, stages=stages(), jobs=spans()), facts(), at(9999))
+    return build(journey_of(run, "SUCCEEDED", told, stages=stages(), jobs=spans()), facts(), at(9999))
 
 
 def failed(said: str = "loss is not a number at step 7", lines: int = 80) -> RunReport:
@@ -173,7 +173,9 @@ def failed(said: str = "loss is not a number at step 7", lines: int = 80) -> Run
     run = builders.run("failed").model_copy(update={"ended_at": at(2295)})
     over = RunFailed(project="zoo", run_id=run.id, attempt=1, execution=run.execution, failure=found)
     told = (*entries(run, 3), entry(over, at(2295), "dropforge-test-report-failure"))
-    journey = _journey(run, "FAILED", told, stages=stages("RunSteps", "failed"), jobs=spans(3, "failed"), failure=found)
+    journey = journey_of(
+        run, "FAILED", told, stages=stages("RunSteps", "failed"), jobs=spans(3, "failed"), failure=found
+    )
     return build(journey, facts(said[:80]).model_copy(update={"checkpoint": None}), at(9999))
 
 
@@ -185,7 +187,7 @@ def running() -> RunReport:
     )
     progress = Progress(step="train", job="j", phase="queued", reason=why, at=at(220))
     told = tuple(e for e in entries(run, 3) if (e.what, e.step) != ("RunStarted", "train"))
-    journey = _journey(
+    journey = journey_of(
         run, "RUNNING", told, stages=stages("RunSteps", "running"), jobs=spans(3, "running"), progress=progress
     )
     return build(journey, Facts(), at(400))

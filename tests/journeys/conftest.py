@@ -123,6 +123,17 @@ class Journeys:
         key = f"logs/{run['project']}/{run['id']}/{attempt}/{step}.log"
         return str(self.cloud.client("s3").get_object(Bucket=self.models, Key=key)["Body"].read().decode())
 
+    def report(self, run: dict[str, Any]) -> tuple[dict[str, Any], str]:
+        """Wait until the report of a run's attempt lies beside its model; return its values and its page."""
+        prefix, s3 = f"runs/{run['project']}/{run['id']}/{run['attempt']}/report.", self.cloud.client("s3")
+
+        def written() -> bool:
+            return "Contents" in s3.list_objects_v2(Bucket=self.models, Prefix=f"{prefix}html")
+
+        until(written, 60)
+        bodies = [s3.get_object(Bucket=self.models, Key=prefix + form)["Body"].read() for form in ("json", "html")]
+        return json.loads(bodies[0]), bodies[1].decode()
+
     def attempts_over(self, dataset: str, seconds: float = 60) -> None:
         """Wait until no attempt of a dataset's runs holds a lease."""
         until(lambda: not self.leases(dataset), seconds)

@@ -143,6 +143,52 @@ def test_the_command_drops_follows_and_describes(journeys: Journeys, greetings: 
     assert f"registered as {arn}." in explained
 
 
+def test_the_report_beside_the_model_says_what_the_ledger_says(journeys: Journeys, trained: dict[str, Any]) -> None:
+    rows = journeys.rows(f"RUN#{trained['run_id']}")
+    run, verified = rows["RUN"], rows["VERIFIED"]
+    report, page = journeys.report(run)
+    dataset = journeys.rows(f"DATASET#{run['dataset_id']}")["DATASET"]
+    links = {link["noun"]: (link["name"], link["digest"]) for link in report["lineage"]}
+    assert (report["summary"]["state"], report["as_of"], report["model_arn"]) == (
+        "succeeded",
+        run["ended_at"],
+        trained["arn"],
+    )
+    assert links["Dataset"] == (run["dataset_id"], dataset["digest"])
+    assert links["Plan"] == (run["id"], run["identity"])
+    assert links["Image"][1].startswith("sha256:")
+    assert links["Checkpoint manifest"] == (trained["uri"], verified["checkpoint"]["digest"])
+    assert links["Model package"][0] == trained["arn"]
+    assert (report["data"]["rows"], report["data"]["findings"][0]["rows"]) == (dataset["rows"], dataset["rows"])
+    assert (report["curve"]["job"], report["curve"]["measured"], report["curve"]["last"][0]) == ("train", 60, 60)
+    assert [job["step"] for job in report["jobs"]] == ["prefetch", "prepare", "train", "verify"]
+    assert {stage["status"] for stage in report["stages"]} == {"succeeded"}
+    assert trained["arn"] in page
+
+
+def test_the_report_is_a_page_for_browsers_and_leaves_the_model_whole(
+    journeys: Journeys, trained: dict[str, Any]
+) -> None:
+    run = journeys.rows(f"RUN#{trained['run_id']}")["RUN"]
+    journeys.report(run)
+    key = f"runs/{PROJECT}/{run['id']}/1/report.html"
+    assert (
+        journeys.cloud.client("s3").head_object(Bucket=journeys.models, Key=key)["ContentType"].startswith("text/html")
+    )
+    assert not key.startswith(trained["uri"].partition(journeys.models + "/")[2])
+
+
+def test_the_command_writes_the_report_that_lies_beside_the_model(
+    journeys: Journeys, trained: dict[str, Any], tmp_path: Path
+) -> None:
+    values, page = journeys.report(journeys.rows(f"RUN#{trained['run_id']}")["RUN"])
+    done = _command(journeys, "report", trained["run_id"], "--out", str(tmp_path / "run.html"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"wrote {tmp_path / 'run.html'}" in done.stdout
+    assert (tmp_path / "run.html").read_text() == page
+    assert json.loads(_command(journeys, "report", trained["run_id"], "--json").stdout) == values
+
+
 def test_the_command_says_what_it_does_not_know(journeys: Journeys) -> None:
     done = _command(journeys, "status", "no-such-run")
     assert done.returncode == 1

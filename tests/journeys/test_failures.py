@@ -40,6 +40,18 @@ def test_a_trainer_that_dies_fails_the_run_with_its_last_log_lines(journeys: Jou
     _nothing_left(journeys, "dying")
 
 
+def test_the_report_on_a_failed_run_says_why_and_shows_its_last_lines(journeys: Journeys) -> None:
+    drill = {"recipe": "cpu-lora", "parameters": {"steps": 9, "base_steps": 5, "fail_at_step": "7"}}
+    execution = journeys.execution_of(journeys.drop_with_request("drilled", ROWS, drill))
+    assert journeys.finish(execution)["status"] == "FAILED"
+    journey = journeys.recorded_failure(execution)
+    report, page = journeys.report(journey["run"])
+    assert (report["summary"]["state"], report["failure"]["code"]) == ("failed", journey["failure"]["code"])
+    assert report["failure"]["log"] == journey["failure"]["log"]
+    assert "Why it ended: JobFailed" in page
+    assert [job["failed"] for job in report["jobs"]] == [False, False, True]
+
+
 def test_the_same_content_again_is_the_next_attempt_of_a_failed_run(journeys: Journeys) -> None:
     first = journeys.execution_of(
         journeys.drop_with_request("again", ROWS + b'{"prompt": "a", "completion": "b"}\n', LONG)

@@ -69,9 +69,15 @@ def _environment() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=_visible,
     )
     made.filters |= {"when": words.when, "took": words.took, "usd": words.usd, "visible": words.visible, "coded": coded}
     return made
+
+
+def _visible(value: object) -> object:
+    """Make every text of every expression visible, whether or not the template thought of it."""
+    return words.visible(value, len(value)) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 @cache

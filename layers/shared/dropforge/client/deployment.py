@@ -9,7 +9,7 @@ from typing import NamedTuple
 import boto3
 
 from dropforge import naming
-from dropforge.client import orders, tails, uploads
+from dropforge.client import orders, run_reports, tails, uploads
 from dropforge.client.addresses import Addresses
 from dropforge.client.refusals import Refused
 from dropforge.client.shelves import Shelf
@@ -20,6 +20,7 @@ from dropforge.domain.explanations import Explanation
 from dropforge.domain.inputs import Cancelled, Retried
 from dropforge.domain.journeys import OVER, Journey
 from dropforge.domain.rosters import MOST, Line, Roster
+from dropforge.domain.run_reports import RunReport
 from dropforge.domain.runs import OPEN
 from dropforge.domain.uploads import PREFIX, RunBlock, Upload, locate
 from dropforge.errors import InvalidInput
@@ -144,6 +145,13 @@ class Client:
     def tail(self, reference: str, pace: float = 2) -> Iterator[Part]:
         """Yield what the jobs of a run's newest attempt say until it is over. A running job's lines come once a minute, when the watcher looks."""
         return tails.follow(self.follow(reference, 0, pace), Shelf(self._addresses))
+
+    def report(self, reference: str, attempt: int = 0) -> RunReport:
+        """Return the report of a run's attempt (the newest for 0); of a run that goes on, as it is now. `dropforge.pages.render` makes the page."""
+        journey = self.describe(reference)
+        if journey.run is not None and journey.own_run is None:
+            journey = self.describe(journey.run.id)
+        return run_reports.read(self._addresses, journey, attempt)
 
 
 def check_names(path: Path, project: str, dataset: str) -> None:
