@@ -9,7 +9,7 @@ export UV_PYTHON_DOWNLOADS := never
 export SAM_CLI_TELEMETRY := 0
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup demo check test test-cluster walk bench test-hf golden docs build lock clean
+.PHONY: help setup demo chromium check test test-cluster walk bench test-hf golden docs build lock clean
 
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 12
@@ -31,17 +31,25 @@ $(SAM): requirements/sam.lock $(VENV)/ready
 demo: $(VENV)/ready ## Drop a dataset on the embedded cloud, get a registered model
 	$(BIN)/dropforge local demo
 
-# Node is needed by one check only; where the machine has none, PyPI's does.
+# Node checks state machines and unpacks a browser; where the machine has none, PyPI's does.
 NODE_BIN := $(if $(shell command -v npm),,$(CURDIR)/.venv-node/bin:)
 node_modules/ready: package-lock.json .npmrc | $(VENV)/ready
 	@[ -z "$(NODE_BIN)" ] || { $(PYTHON) -m venv .venv-node && $(BIN)/uv pip sync --quiet --python .venv-node/bin/python requirements/node.lock; }
 	PATH="$(NODE_BIN)$$PATH" npm ci --silent --no-audit --no-fund
 	@touch $@
 
+# The run report is looked at in CHROMIUM, or in one on PATH, or else in the one that an npm package carries (x86-64).
+CHROMIUM_HERE := $(or $(CHROMIUM),$(shell command -v chromium || command -v chromium-browser || command -v google-chrome))
+chromium: $(if $(CHROMIUM_HERE),node_modules/ready,build/chromium/chromium) ## Make sure that there is a browser for the tests
+
+build/chromium/chromium: node_modules/ready scripts/unpack_chromium.mjs
+	PATH="$(NODE_BIN)$$PATH" node scripts/unpack_chromium.mjs build/chromium
+	@touch $@
+
 check: $(VENV)/ready $(SAM) node_modules/ready ## Lint, types, import rules, template, machines, contracts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy layers/shared/dropforge cli localcloud containers/cpu_trainer/cpu_trainer functions scripts benchmarks tests/cluster/{conftest,probe,stage,transcript,differences,job_cycles,queue_cycles,topology_cycles,definitions}.py tests/domain tests/contracts tests/functions tests/cli tests/journeys
+	$(BIN)/mypy layers/shared/dropforge cli localcloud containers/cpu_trainer/cpu_trainer functions scripts benchmarks tests/cluster/{conftest,probe,stage,transcript,differences,job_cycles,queue_cycles,topology_cycles,definitions}.py tests/domain tests/contracts tests/functions tests/cli tests/journeys tests/browser
 	$(BIN)/lint-imports
 	AWS_DEFAULT_REGION=us-east-1 $(SAM) validate --lint
 	@mkdir -p build/machines  # the validator knows three partitions by name, and no substitution inside an ARN
@@ -49,7 +57,7 @@ check: $(VENV)/ready $(SAM) node_modules/ready ## Lint, types, import rules, tem
 	  PATH="$(NODE_BIN)$$PATH" node_modules/.bin/asl-validator --silent --yaml-path build/machines/$$(basename $$machine) || exit 1; done
 	$(BIN)/pytest tests/contracts
 
-test: $(VENV)/ready ## Run every test, the journeys beside the rest
+test: $(VENV)/ready chromium ## Run every test, the journeys beside the rest
 	$(BIN)/pytest -n 2 --dist loadgroup
 
 test-cluster: $(VENV)/ready ## Run the cluster suite, on the cluster of KUBECONFIG or else on the local one; compare it with RECORDINGS=DIR

@@ -21,6 +21,7 @@ class Asked(Client):
     journey: Journey
 
     def describe(self, reference: str) -> Journey:
+        assert reference
         return self.journey
 
 
