@@ -8,6 +8,7 @@ from dropforge import naming
 from dropforge.domain.events import Announcement, ExecutionDetail, ExecutionEnded
 from dropforge.domain.failures import read_cause
 from dropforge.domain.inputs import Tick
+from dropforge.domain.measures import STATES, RunOver
 from dropforge.domain.uploads import Drop, ObjectCreated, locate
 from dropforge.domain.values import Received
 
@@ -100,6 +101,14 @@ def test_the_sample_of_an_ending_carries_its_input_and_a_cause_of_ours() -> None
     found = read_cause(str(detail.error), str(detail.cause))
     assert detail.name.split("-")[-2] == drop.upload.id
     assert (found.code, found.error) == ("DatasetRejected", detail.error)
+
+
+@pytest.mark.parametrize("function", ["MeasureRun", "WriteReport"])
+def test_who_hears_of_runs_that_are_over_hears_of_every_end_and_reads_each(function: str) -> None:
+    rule = pattern(function)
+    assert rule["detail-type"] == list(STATES)
+    read = [RunOver.model_validate(sample(snake(kind))) for kind in rule["detail-type"]]
+    assert [over.detail.run_id != "" for over in read] == [True] * 3
 
 
 def test_people_are_told_of_events_that_are_announced() -> None:

@@ -274,6 +274,13 @@ def test_a_measure_is_documented_with_its_dimensions(name: str) -> None:
 TICKING = ("WatchJobs", "Sweep")
 
 
+def test_the_sweep_may_hand_a_dead_letter_back_to_everybody_who_hears_events() -> None:
+    (resource,) = (s["Resource"] for s in statements(FUNCTIONS["Sweep"]) if "lambda:InvokeFunction" in s["Action"])
+    allowed = {arn["Fn::Sub"].rpartition(":")[2] for arn in resource}
+    heard = {name for name, properties in FUNCTIONS.items() if "Events" in properties} - {"WatchJobs"}
+    assert allowed == {FUNCTIONS[name]["FunctionName"]["Fn::Sub"] for name in heard}
+
+
 @pytest.mark.parametrize("name", [name for name, p in FUNCTIONS.items() if "Events" in p and name not in TICKING])
 def test_an_event_that_a_function_could_not_work_on_goes_to_the_dead_letters(name: str) -> None:
     failed = FUNCTIONS[name]["EventInvokeConfig"]["DestinationConfig"]["OnFailure"]
