@@ -77,6 +77,7 @@ def demo(folder: Folder = Path(".dropforge/demo"), speed: Speed = 60) -> None:
         model = _download(cloud, naming.model_group(PROJECT, "greetings"), kept / "model")
     if model is not None:
         console.print(f"  {'artefacts:':12} {model}", highlight=False, soft_wrap=True)
+        console.print(f"  {'report:':12} {model.parent / 'report.html'}", highlight=False, soft_wrap=True)
         trainer = "PYTHONPATH=containers/cpu_trainer .venv/bin/python -m cpu_trainer"
         prompt = "Greet the baker from the harbour in the morning."
         console.print(
@@ -87,7 +88,7 @@ def demo(folder: Folder = Path(".dropforge/demo"), speed: Speed = 60) -> None:
 
 
 def _download(cloud: "LocalCloud", group: str, target: Path) -> Path | None:
-    """Copy the registered model out of its bucket, which ends with the cloud, and return where it is; None when there is none."""
+    """Copy the registered model and the run's report out of their bucket, which ends with the cloud; return where the model is, None for none."""
     if not cloud.client("sagemaker").list_model_package_groups()["ModelPackageGroupSummaryList"]:
         return None
     packages = cloud.client("sagemaker").list_model_packages(ModelPackageGroupName=group)["ModelPackageSummaryList"]
@@ -100,6 +101,9 @@ def _download(cloud: "LocalCloud", group: str, target: Path) -> Path | None:
         path = target / entry["Key"].removeprefix(prefix)
         path.parent.mkdir(parents=True, exist_ok=True)
         s3.download_file(bucket, entry["Key"], str(path))
+    report = f"{prefix.rstrip('/').rpartition('/')[0]}/report.html"  # written by an event of its own, perhaps not yet
+    s3.get_waiter("object_exists").wait(Bucket=bucket, Key=report, WaiterConfig={"Delay": 1, "MaxAttempts": 30})
+    s3.download_file(bucket, report, str(target.parent / "report.html"))
     return target
 
 
