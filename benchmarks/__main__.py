@@ -8,15 +8,22 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import startup, watcher
+from benchmarks import checkpoint, dataset, journey, manifest, startup, watcher
 from benchmarks.measure import Figure
 
-ALL: dict[str, Callable[[int, int], list[Figure]]] = {"startup": startup.run, "watcher": watcher.run}
+ALL: dict[str, Callable[[int, int], list[Figure]]] = {
+    "startup": startup.run,
+    "dataset": dataset.run,
+    "checkpoint": checkpoint.run,
+    "manifest": manifest.run,
+    "watcher": watcher.run,
+    "journey": journey.run,
+}
 
 
 def main(
     names: Annotated[list[str] | None, typer.Argument(help=f"Of {', '.join(ALL)}; all when none is given.")] = None,
-    size: Annotated[int, typer.Option(help="How many objects a benchmark works on.")] = 10_000,
+    size: Annotated[int, typer.Option(help="How much a benchmark works on: rows, megabytes, jobs.")] = 10_000,
     rounds: Annotated[int, typer.Option(help="How often each side takes its turn.")] = 7,
     as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
 ) -> None:

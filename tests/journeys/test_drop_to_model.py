@@ -250,3 +250,13 @@ def test_the_run_and_its_stages_are_counted_in_cloudwatch_with_the_team(
     assert sum(point["Sum"] for point in found) >= 1
     counted = journeys.rows(f"EXECUTION#{trained['execution']}")["MEASURED"]["measures"]
     assert {"RunFinished", "RunSeconds", "QueueSeconds", "StageSeconds"} == set(counted)
+
+
+def test_a_success_path_takes_at_most_forty_transitions_and_250_events(
+    journeys: Journeys, trained: dict[str, Any]
+) -> None:
+    pages = journeys.cloud.client("stepfunctions").get_paginator("get_execution_history")
+    arn = journeys.arn(trained["execution"])
+    kinds = [event["type"] for page in pages.paginate(executionArn=arn) for event in page["events"]]
+    assert 10 < sum(kind.endswith("StateEntered") for kind in kinds) <= 40
+    assert len(kinds) <= 250

@@ -1,0 +1,86 @@
+"""Verifying a sharded checkpoint of 10 GB by its headers, against hashing it.
+
+The shards are sparse files: their zeros are read and hashed, not stored.
+"""
+
+import hashlib
+import json
+import struct
+import tempfile
+from pathlib import Path
+from statistics import median
+
+from dropforge.domain.checkpoints import MANIFEST, MARKER, Checkpoint, verify
+
+from benchmarks.measure import Figure, cpu_seconds
+
+SHARDS = 20
+TENSORS = 32  # of each shard
+BLOCK = 1 << 20
+TURNS = 3  # hashing takes many seconds
+
+
+def run(size: int, rounds: int) -> list[Figure]:
+    """Measure on a checkpoint of `size` megabytes."""
+    with tempfile.TemporaryDirectory() as made:
+        folder = Path(made)
+        _make(folder, size * 1_000_000)
+        taken = [(_verifying(folder), cpu_seconds(lambda: _hash(folder))) for _ in range(min(rounds, TURNS))]
+        checked = _verify(folder)
+    return [
+        Figure("size", checked.bytes / 1e9, "GB"),
+        Figure("verification", median(t[0] for t in taken) * 1000, "CPU ms"),
+        Figure("SHA-256", median(t[1] for t in taken), "CPU s"),
+        Figure("verification / SHA-256", median(t[0] / t[1] for t in taken), "x", 1 / 2000 if size >= 10_000 else None),
+    ]
+
+
+def _verifying(folder: Path) -> float:
+    """Return the CPU seconds of one verification: the clock is too coarse for less than twenty."""
+    return cpu_seconds(lambda: [_verify(folder) for _ in range(20)]) / 20
+
+
+def _make(folder: Path, size: int) -> None:
+    each = size // SHARDS // TENSORS // 2
+    weights: dict[str, str] = {}
+    for shard in range(SHARDS):
+        name = f"model-{shard + 1:05d}-of-{SHARDS:05d}.safetensors"
+        names = [f"model.layers.{shard}.w{number}.weight" for number in range(TENSORS)]
+        places = {t: [n * each * 2, (n + 1) * each * 2] for n, t in enumerate(names)}
+        header = json.dumps(
+            {t: {"dtype": "BF16", "shape": [each], "data_offsets": at} for t, at in places.items()}
+        ).encode()
+        with (folder / name).open("wb") as file:
+            file.write(struct.pack("<Q", len(header)) + header)
+            file.truncate(8 + len(header) + each * 2 * TENSORS)
+        weights |= dict.fromkeys(names, name)
+    total = {"total_size": each * 2 * TENSORS * SHARDS}
+    (folder / "model.safetensors.index.json").write_text(json.dumps({"metadata": total, "weight_map": weights}))
+    (folder / "config.json").write_text('{"model_type": "llama"}')
+    _seal(folder)
+
+
+def _seal(folder: Path) -> None:
+    listed = [{"path": p.name, "bytes": p.stat().st_size, "sha256": "0" * 64} for p in sorted(folder.iterdir())]
+    manifest = json.dumps({"kind": "hf", "files": listed}).encode()
+    (folder / MANIFEST).write_bytes(manifest)
+    (folder / MARKER).write_text(json.dumps({"manifest_sha256": hashlib.sha256(manifest).hexdigest()}))
+
+
+def _verify(folder: Path) -> Checkpoint:
+    def read(path: str, offset: int, length: int) -> bytes:
+        with (folder / path).open("rb") as file:
+            file.seek(offset)
+            return file.read(length)
+
+    sizes = {path.name: path.stat().st_size for path in folder.iterdir()}
+    return verify(str(folder), sizes, read, None)
+
+
+def _hash(folder: Path) -> str:
+    sha, buffer = hashlib.sha256(), memoryview(bytearray(BLOCK))
+    for path in sorted(folder.glob("*.safetensors")):
+        with path.open("rb", buffering=0) as file:
+            while count := file.readinto(buffer):
+                sha.update(buffer[:count])
+    return sha.hexdigest()
