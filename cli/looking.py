@@ -13,7 +13,7 @@ from dropforge.domain.rosters import State
 from dropforge.domain.runs import Run
 from rich.console import Console
 
-from cli import show
+from cli import live, show
 from cli.output import Json, Reference, console, errors, period, say
 
 
@@ -30,7 +30,7 @@ def status(
     if as_json:
         console.print_json(journey.model_dump_json())
     else:
-        console.print(show.picture(journey, plain=show.ascii_only(console)))
+        console.print(live.picture(journey, plain=live.ascii_only(console)))
         _print_end(journey)
     _exit(journey)
 
@@ -105,7 +105,7 @@ def finish(reference: str, *, as_json: bool, patience: float = SECONDS_TO_START)
     """Show a journey until it is over, say how it ended, and exit with 1 when it did not end well."""
     quiet = Console(file=sys.stderr, quiet=True) if as_json else console
     with show.may_be_left(reference):
-        journey = show.follow(quiet, Client().follow(reference, patience))
+        journey = live.follow(quiet, Client().follow(reference, patience))
     if as_json:
         console.print_json(journey.model_dump_json())
     else:

@@ -1,6 +1,5 @@
 """What people see: of a journey a table that redraws itself on a terminal, one line per change elsewhere; of answers and reports their words."""
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -10,11 +9,9 @@ from dropforge.client.tails import Part
 from dropforge.client.uploads import files_of
 from dropforge.domain.explanations import Explanation
 from dropforge.domain.failures import Failure
-from dropforge.domain.journeys import OVER, Journey, Stage
 from dropforge.domain.reports import Fault, Report
 from dropforge.domain.rosters import Line
-from rich.console import Console, Group
-from rich.live import Live
+from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 from rich.progress import Progress as ProgressBars
 from rich.table import Table
@@ -22,27 +19,7 @@ from rich.text import Text
 
 from cli.output import errors
 
-MARKS = {
-    "waiting": ("·", "dim"),
-    "running": ("▶", "cyan"),
-    "succeeded": ("✓", "green"),
-    "failed": ("✗", "red"),
-    "skipped": ("-", "dim"),
-}
-PLAIN = {
-    "waiting": ".",
-    "running": ">",
-    "succeeded": "+",
-    "failed": "x",
-    "skipped": "-",
-}  # where the terminal knows no more than ASCII
 SLOW_BYTES = 16 * 1024 * 1024  # an upload of less is over before a bar is read
-BARS = "▁▂▃▄▅▆▇█"
-
-
-def follow(console: Console, journeys: Iterator[Journey]) -> Journey:
-    """Show a journey until it is over and return its last state."""
-    return _follow_live(console, journeys) if console.is_terminal else _follow_lines(console, journeys)
 
 
 @contextmanager
@@ -69,77 +46,6 @@ def print_part(console: Console, part: Part, last: str) -> None:
         )
     for line in part.lines:
         console.print(line, highlight=False, soft_wrap=True, markup=False)
-
-
-def _follow_live(console: Console, journeys: Iterator[Journey]) -> Journey:
-    last: Journey | None = None
-    with Live(console=console, refresh_per_second=4) as live:
-        for last in journeys:
-            live.update(picture(last, plain=ascii_only(console)))
-    assert last is not None  # noqa: S101  a journey has at least one state
-    return last
-
-
-def _follow_lines(console: Console, journeys: Iterator[Journey]) -> Journey:
-    seen: set[str] = set()
-    last: Journey | None = None
-    for last in journeys:
-        for line in lines(last):
-            if line not in seen:
-                seen.add(line)
-                console.print(line, highlight=False, soft_wrap=True)
-    assert last is not None  # noqa: S101
-    return last
-
-
-def picture(journey: Journey, *, plain: bool = False) -> Group:
-    """Return a journey as a table with the running job below it; `plain` keeps to ASCII."""
-    table = Table(box=None, padding=(0, 1), show_header=False)
-    for stage in journey.stages:
-        mark, style = MARKS[stage.status]
-        mark = PLAIN[stage.status] if plain else mark
-        table.add_row(Text(mark, style), Text(stage.name, style), Text(_took(stage), "dim"))
-    return Group(Text(journey.name, "bold"), table, Text(job_line(journey)))
-
-
-def ascii_only(console: Console) -> bool:
-    """Whether what is printed must keep to ASCII."""
-    return not console.encoding.lower().startswith("utf")
-
-
-def lines(journey: Journey) -> list[str]:
-    """Return a journey as lines, each of which changes only when something happens."""
-    found = [
-        f"{s.name}: {s.status}{_took(s) and ' in ' + _took(s)}"
-        for s in journey.stages
-        if s.status in ("succeeded", "failed")
-    ]
-    job = job_line(journey)
-    return [*found, *([job] if job else [])]
-
-
-def job_line(journey: Journey) -> str:
-    """Return what the current job does, with its loss as a small curve."""
-    progress = journey.progress
-    if progress is None or journey.status in OVER or journey.own_run is None:
-        return ""
-    parts = [f"job {progress.step}: {progress.phase}"]
-    if progress.reason:
-        parts.append(progress.reason)
-    if progress.done is not None:
-        parts.append(f"step {progress.done}/{progress.total}")
-    if progress.loss is not None:
-        parts.append(f"loss {progress.loss:.4f} {sparkline(progress.losses)}")
-    return "  " + ", ".join(parts)
-
-
-def sparkline(values: tuple[float, ...]) -> str:
-    """Return numbers as a line of bars, lowest to highest."""
-    if len(values) < 2:
-        return ""
-    low, high = min(values), max(values)
-    span = (high - low) or 1.0
-    return "".join(BARS[round((value - low) / span * (len(BARS) - 1))] for value in values[-30:])
 
 
 STYLES = {"succeeded": "green", "joined": "green", "failed": "red", "rejected": "red", "cancelled": "yellow"}
@@ -245,9 +151,3 @@ def age(at: str, now: datetime, units: int = 2) -> str:
             rest = seconds % size // part
             return f"{seconds // size} {unit} {rest} {smaller}" if rest and units > 1 else f"{seconds // size} {unit}"
     return f"{seconds} s"
-
-
-def _took(stage: Stage) -> str:
-    if stage.started is None:
-        return ""
-    return f"{(stage.ended or time.time()) - stage.started:.1f} s"

@@ -16,7 +16,7 @@ from dropforge.domain.failures import Failure
 from dropforge.domain.journeys import Journey, Stage, settle
 from dropforge.domain.reports import Report
 from dropforge.domain.runs import Run
-from dropforge.domain.spending import JobTimes, Price, job_times, moment, price
+from dropforge.domain.spending import JobTimes, Price, job_times, moment, price, terms_in
 from dropforge.domain.terms import Terms
 from dropforge.domain.timeline import Entry
 from dropforge.domain.values import Value
@@ -103,7 +103,7 @@ def build(journey: Journey, facts: Facts, as_of: str) -> RunReport:
     run, arrival = journey.own_run or journey.run, journey.arrival
     entries = _of_attempt(journey.timeline, run)
     end = (run.ended_at if run else None) or as_of
-    terms = _terms(entries, run)
+    terms = terms_in(entries, run) if run else None
     jobs = job_times(journey.jobs, entries)
     held = facts.checkpoint
     summary = explain(journey, datetime.fromisoformat(end).astimezone(UTC))
@@ -143,13 +143,6 @@ def _bounded(entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
 
 def _newest(entries: Sequence[Entry], what: str) -> Entry | None:
     return next((entry for entry in reversed(entries) if entry.what == what), None)
-
-
-def _terms(entries: Sequence[Entry], run: Run | None) -> Terms | None:
-    admitted = _newest(entries, "RunAdmitted")
-    if run is None or admitted is None or admitted.attempt != run.attempt or not admitted.details.get("terms"):
-        return None
-    return Terms.model_validate(admitted.details["terms"])
 
 
 def _number(entries: Sequence[Entry], name: str) -> float | None:

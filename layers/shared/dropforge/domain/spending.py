@@ -6,7 +6,7 @@ Nothing here is a bill: it is hours that were recorded, times a price that was r
 from collections.abc import Sequence
 from datetime import datetime
 
-from dropforge.domain.journeys import Stage
+from dropforge.domain.journeys import Journey, Stage
 from dropforge.domain.runs import Run
 from dropforge.domain.terms import Terms
 from dropforge.domain.timeline import Entry
@@ -86,6 +86,23 @@ def price(run: Run, terms: Terms | None, jobs: Sequence[JobTimes], now: float) -
         spent_hours=hours,
         spent_assumes=_spent_assumes(terms),
     )
+
+
+def so_far(journey: Journey, now: float) -> Price | None:
+    """Return what a journey's own attempt could cost and has cost until `now` (seconds since 1970); None before there is one."""
+    run = journey.own_run
+    if run is None:
+        return None
+    terms = terms_in(journey.timeline, run)
+    return price(run, terms, job_times(journey.jobs, journey.timeline), now)
+
+
+def terms_in(entries: Sequence[Entry], run: Run) -> Terms | None:
+    """Return what an attempt was admitted with, as its timeline says; None when it does not."""
+    admitted = next((entry for entry in reversed(entries) if entry.what == "RunAdmitted"), None)
+    if admitted is None or admitted.attempt != run.attempt or not admitted.details.get("terms"):
+        return None
+    return Terms.model_validate(admitted.details["terms"])
 
 
 def _ceiling_assumes(terms: Terms) -> tuple[str, ...]:
