@@ -53,7 +53,9 @@ def runs(
         console.print(show.roster(found, now))
     else:
         errors.print(
-            "no runs yet, or none that fit; drop a dataset: dropforge drop PATH --project NAME", highlight=False
+            "no runs yet, or none that fit; drop a dataset: dropforge drop PATH --project NAME",
+            highlight=False,
+            soft_wrap=True,
         )
 
 

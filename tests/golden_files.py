@@ -14,5 +14,6 @@ def check_golden(name: str, found: object) -> None:
     )
     path = GOLDEN / name
     if os.environ.get("GOLDEN") == "1":
+        path.parent.mkdir(exist_ok=True)
         path.write_text(rendered, encoding="utf-8")
     assert rendered == path.read_text(encoding="utf-8")

@@ -149,7 +149,7 @@ def test_a_run_that_has_its_model_can_be_neither_cancelled_nor_retried(journeys:
     status, answer = journeys.act("cancel-run", execution)
     assert (status, answer["already_over"]) == (200, True)
     status, refused = journeys.act("retry-run", execution)
-    assert (status, refused["code"]) == (409, "RunStillRuns")
+    assert (status, refused["code"]) == (409, "RunHasItsModel")
     assert journeys.rows(f"RUN#{answer['run_id']}")["RUN"]["status"] == "succeeded"
 
 

@@ -14,7 +14,7 @@ from dropforge.errors import Conflict
 def retry(meant: Meant) -> Retried:
     """Start the next attempt of a run, or the next execution of an upload that ended before it was one.
 
-    Raises Conflict (RunStillRuns), NotReady (StillEnding) while something of the last attempt is left.
+    Raises Conflict (RunStillRuns, RunHasItsModel), NotReady (StillEnding) while something of the last attempt is left.
     """
     if meant.run is not None:
         return _retry_run(meant.run, meant.arrival)
@@ -23,6 +23,8 @@ def retry(meant: Meant) -> Retried:
 
 
 def _retry_run(run: Run, arrival: Arrival | None) -> Retried:
+    if run.status == "succeeded":
+        raise Conflict("RunHasItsModel", f"Run `{run.id}` has made {run.model_arn}.", {"run": run.id})
     if run.status not in ("failed", "cancelled"):
         why = f"Run `{run.id}` is {'being cancelled' if run.cancellation else run.status}."
         raise Conflict("RunStillRuns", why, {"run": run.id})

@@ -148,7 +148,7 @@ CATALOGUE: dict[str, Entry] = {
         "NotFound",
         "No such run or upload.",
         "you",
-        "Use the name that `dropforge drop` printed, or the run id that `dropforge status` shows.",
+        "Use the name that `dropforge drop` printed, or an id that `dropforge runs` lists: it shows all that you may see.",
     ),
     "NotAMember": Entry(
         "InvalidInput",
@@ -173,6 +173,12 @@ CATALOGUE: dict[str, Entry] = {
         "Only a run that has failed or was cancelled can be tried again.",
         "you",
         "Wait for its end, or cancel it first.",
+    ),
+    "RunHasItsModel": Entry(
+        "Conflict",
+        "The run has its model: there is nothing to try again.",
+        "you",
+        "To train on the same data once more, drop it with a `repeat` label in the run request.",
     ),
     "StillEnding": Entry(
         "NotReady",

@@ -105,6 +105,8 @@ def of_upload(pointer: Pointer, arrival: Arrival) -> Line | None:
 def _said(run: Run, progress: Progress | None) -> str:
     if run.failure is not None:
         return f"{run.failure.code}: {run.failure.what}"
+    if run.model_arn:
+        return run.model_arn.rpartition("model-package/")[2]
     if run.status != "running" or progress is None:
         return ""
     if progress.phase == "queued":

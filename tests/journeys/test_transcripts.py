@@ -1,0 +1,160 @@
+"""What the command prints, as a new user would see it: right input, wrong input, nothing there, no deployment; each a transcript that is kept.
+
+Ids, times and measured numbers are written as placeholders; everything else is as it was printed. `GOLDEN=1` writes the transcripts anew.
+"""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cli.local import variables
+from localcloud.cloud import PROJECT
+from tests.golden_files import check_golden
+from tests.journeys.conftest import Journeys
+
+COMMAND = Path(sys.executable).parent / "dropforge"
+REQUEST = '{"recipe": "cpu-lora", "parameters": {"steps": 3, "base_steps": 40}}'
+ROWS = "".join(f'{{"prompt": "Who keeps lighthouse {n}?", "completion": "Keeper {n}."}}\n' for n in range(20))
+PLACEHOLDERS = (
+    (r"\b[0-9a-f]{64}\b", "DIGEST"),
+    (r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}\b", "VERSION"),
+    (r"\b[0-9a-f]{12}-[0-9a-f]{8}\b", "FOLDER"),
+    (r"\b[0-9a-f]{16}(-\d+)?\b", "HEX"),
+    (r"-(?!\d{12})[0-9a-f]{12}\b", "-RUN"),
+    (r"\d{4}-\d\d-\d\dT[\d:.]+Z", "TIME"),
+    (r"\b\d+(\.\d+)? (s|min|h|d)( \d+ (s|min|h))?\b", "N s"),
+    (r"(loss[=:_a-z ]*|rate=|seconds\": )-?\d[\d.e+-]*", r"\1N"),
+    (r"127\.0\.0\.1:\d+", "ENDPOINT"),
+    (r" +$", ""),
+    (r"(?<=\S) {2,}", "  "),  # a column is as wide as its widest number
+    (r"^  job .*\n", ""),  # how often a look sees a job depends on the machine
+)
+HELP = (
+    "check",
+    "drop",
+    "runs",
+    "status",
+    "explain",
+    "logs",
+    "report",
+    "cancel",
+    "retry",
+    "doctor",
+    "local",
+    "local up",
+)
+WRONG = (
+    "stats",
+    "status",
+    "drop nowhere.jsonl --project demo",
+    "drop notes.txt --project demo",
+    "drop train.jsonl",
+    "drop train.jsonl --project Demo",
+    "drop train.jsonl --project demo --run broken.yaml",
+    "check nowhere.jsonl",
+    "check broken.jsonl",
+    "runs --since soon",
+    "runs --state asleep",
+    "runs --project moon",
+    "local fly",
+)
+NOTHING_THERE = tuple(f"{verb} nothing" for verb in ("status", "explain", "logs", "report", "cancel", "retry"))
+RIGHT = (
+    "check train.jsonl",
+    "status RUN",
+    "explain RUN",
+    "runs --dataset transcribed",
+    "runs --dataset nothing",
+    "logs RUN --step verify",
+    "report RUN --out report.html",
+    "cancel RUN",
+    "retry RUN",
+)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with what a new user has lying about."""
+    folder = tmp_path_factory.mktemp("user")
+    (folder / "train.jsonl").write_text(ROWS)
+    (folder / "run.yaml").write_text(REQUEST)
+    (folder / "broken.jsonl").write_text('{"prompt": "Who?", "completion": ""}\n{"prompt": "Where?"}\nnot json\n')
+    (folder / "broken.yaml").write_text("recipe: [")
+    (folder / "notes.txt").write_text("to do\n")
+    return folder
+
+
+def run(journeys: Journeys, place: Path, line: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    plain = {"COLUMNS": "80", "TERM": "dumb", "PATH": os.environ["PATH"], "HOME": str(place)}
+    return subprocess.run(
+        [COMMAND, *line.split()],
+        env={**plain, **variables(journeys.cloud.endpoint), **settings},
+        cwd=place,
+        capture_output=True,
+        text=True,
+        timeout=180,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def dropped(journeys: Journeys, place: Path) -> tuple[str, str]:
+    """A run that was dropped and followed to its end: its id and what was printed."""
+    line = f"drop train.jsonl --project {PROJECT} --dataset transcribed --run run.yaml --wait"
+    ran = run(journeys, place, line)
+    assert ran.returncode == 0, ran.stderr
+    execution = re.search(r"dropforge status (\S+)", ran.stdout)
+    assert execution is not None
+    return journeys.journey(execution[1])["run"]["id"], transcript(line, ran)
+
+
+def transcript(line: str, ran: subprocess.CompletedProcess[str]) -> str:
+    """What a terminal would have shown, with placeholders."""
+    assert "\x1b" not in ran.stdout + ran.stderr  # no colour where nobody asked for it
+    assert "Traceback" not in ran.stderr
+    told = f"$ dropforge {line}\n{ran.stdout}{ran.stderr}exit {ran.returncode}\n"
+    for pattern, placeholder in PLACEHOLDERS:
+        told = re.sub(pattern, placeholder, told, flags=re.MULTILINE)
+    return told
+
+
+def test_the_help_of_every_command(journeys: Journeys, place: Path) -> None:
+    lines = ["--help", *(f"{command} --help" for command in HELP)]
+    check_golden("transcripts/help.txt", "\n".join(transcript(line, run(journeys, place, line)) for line in lines))
+
+
+def test_wrong_input_is_refused_in_words_with_what_to_do(journeys: Journeys, place: Path) -> None:
+    check_golden("transcripts/wrong.txt", "\n".join(transcript(line, run(journeys, place, line)) for line in WRONG))
+
+
+def test_what_is_not_there_is_said_not_to_be(journeys: Journeys, place: Path) -> None:
+    told = "\n".join(transcript(line, run(journeys, place, line)) for line in NOTHING_THERE)
+    check_golden("transcripts/nothing_there.txt", told)
+
+
+def test_a_run_from_its_drop_to_its_end(journeys: Journeys, place: Path, dropped: tuple[str, str]) -> None:
+    run_id, told = dropped
+    lines = [line.replace("RUN", run_id) for line in RIGHT]
+    check_golden(
+        "transcripts/right.txt", "\n".join([told, *(transcript(line, run(journeys, place, line)) for line in lines)])
+    )
+
+
+def test_without_a_deployment_the_settings_to_look_at_are_named(journeys: Journeys, place: Path) -> None:
+    silent = {"AWS_ENDPOINT_URL": "http://127.0.0.1:9", "AWS_MAX_ATTEMPTS": "1"}
+    check_golden("transcripts/no_deployment.txt", transcript("status x", run(journeys, place, "status x", **silent)))
+
+
+def test_a_reader_that_has_seen_enough_ends_the_command_without_a_trace(
+    journeys: Journeys, place: Path, dropped: tuple[str, str]
+) -> None:
+    environment = {**os.environ, **variables(journeys.cloud.endpoint)}
+    line = f"set -o pipefail; {COMMAND} logs {dropped[0]} | head -n 1"
+    piped = subprocess.run(["bash", "-c", line], env=environment, capture_output=True, text=True, check=False)
+    assert piped.stdout.startswith("== prefetch")
+    assert "Traceback" not in piped.stderr
+    assert "BrokenPipe" not in piped.stderr
