@@ -7,6 +7,8 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,9 +16,13 @@ import typer
 from dropforge import naming
 from rich.console import Console
 
+from cli.output import say
+
 if TYPE_CHECKING:
     from localcloud.cloud import LocalCloud
 
+RUNNING = "running"  # the file that says which process is up in a folder
+SECONDS_TO_STOP = 60
 local = typer.Typer(no_args_is_help=True)
 console = Console()
 
@@ -37,10 +43,14 @@ def up(
     """Start the embedded cloud and keep it up until Ctrl-C."""
     from localcloud.cloud import PROJECT, TEAM, LocalCloud  # noqa: PLC0415  slow to import
 
+    already = _running(folder)
+    if already is not None:
+        say(f"it is up already (process {already}); stop it: dropforge local down")
+        raise typer.Exit(1)
     console.print(EMULATED, highlight=False)
     kept = _fresh(folder)
     _log_to(kept / "cloud.log")
-    with LocalCloud(kept, speed=speed, port=port) as cloud:
+    with LocalCloud(kept, speed=speed, port=port) as cloud, _marked(folder):
         console.print("\nIn another terminal:", highlight=False)
         for name, value in variables(cloud.endpoint).items():
             console.print(f"  export {name}={value}", highlight=False, soft_wrap=True)
@@ -49,12 +59,50 @@ def up(
         console.print(f"  export KUBECONFIG={config}", highlight=False, soft_wrap=True)
         console.print(f"  dropforge drop examples/greetings/train.jsonl --project {PROJECT} --wait", highlight=False)
         console.print(f"  kubectl --namespace {naming.namespace(TEAM)} get jobs,workloads --watch", highlight=False)
-        console.print("\nCtrl-C stops it.", highlight=False)
+        console.print("\nCtrl-C stops it, and so does `dropforge local down`.", highlight=False, markup=False)
         stop = threading.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: stop.set())
         stop.wait()
         console.print("stopping", highlight=False)
+
+
+@local.command()
+def down(folder: Folder = Path(".dropforge/local")) -> None:
+    """Stop the embedded cloud that `up` has started in the same folder; its files stay."""
+    process = _running(folder)
+    if process is None:
+        say("nothing is up")
+        return
+    os.kill(process, signal.SIGTERM)
+    end = time.monotonic() + SECONDS_TO_STOP
+    while _running(folder) == process:
+        if time.monotonic() > end:
+            say(f"process {process} still runs after {SECONDS_TO_STOP} s; its log is below {folder}")
+            raise typer.Exit(1)
+        time.sleep(0.1)
+    say("stopped")
+
+
+@contextmanager
+def _marked(folder: Path) -> Iterator[None]:
+    """Leave a note of who is up in a folder, for as long as it is."""
+    note = folder / RUNNING
+    note.write_text(str(os.getpid()))
+    try:
+        yield
+    finally:
+        note.unlink(missing_ok=True)
+
+
+def _running(folder: Path) -> int | None:
+    """Return the process that is up in a folder. A note that a killed one left behind counts for nothing."""
+    try:
+        process = int((folder / RUNNING).read_text())
+        command = Path(f"/proc/{process}/cmdline").read_bytes()
+    except (OSError, ValueError):
+        return None
+    return process if b"local" in command and b"up" in command else None
 
 
 @local.command()
