@@ -9,11 +9,12 @@ the cluster fail and kill nobody.
 import sys
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterator
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import pytest
 
 from localcloud.aws.faults import Request
+from localcloud.cloud import PROJECT
 from tests.journeys.conftest import Journeys, until
 from tests.journeys.test_cancel_and_retry import rows, usable
 
@@ -108,6 +109,7 @@ def run_with(journeys: Journeys, name: str, spoilt: list[Spoilt], how: Spoiling)
     execution = drop(journeys, name)
     try:
         status = journeys.finish(execution, PATIENCE)["status"]
+        until(lambda: not journeys.cloud.aws.pending_deliveries(besides=AT_ONCE), PATIENCE)  # who hears of the end
         met = came(journeys, spoilt)
     except AssertionError as error:
         journeys.cloud.aws.reset_faults()
@@ -122,7 +124,15 @@ def run_with(journeys: Journeys, name: str, spoilt: list[Spoilt], how: Spoiling)
     settle(journeys, name)
     run = journeys.run_of(execution) if status == "SUCCEEDED" else journeys.journey(execution)["run"]
     assert (run["status"], usable(journeys, name)) == ("succeeded", [run["model_arn"]]), (spoilt, how)
+    assert heard(journeys, run), (spoilt, how)
     return Ended("model" if status == "SUCCEEDED" else "clean failure", met)
+
+
+def heard(journeys: Journeys, run: dict[str, Any]) -> bool:
+    """Whether those who hear of a run's end have done their work: it was counted, and its report lies beside the model."""
+    prefix = f"runs/{PROJECT}/{run['id']}/{run['attempt']}/report."
+    listed = journeys.cloud.client("s3").list_objects_v2(Bucket=journeys.models, Prefix=prefix)
+    return "MEASURED" in journeys.rows(f"EXECUTION#{run['execution']}") and listed["KeyCount"] == 2
 
 
 @pytest.fixture(scope="module")
