@@ -1,6 +1,7 @@
 """Who carries out a run: the claim of an attempt with its lease, in one transaction."""
 
 from dropforge.adapters import arrivals, checkpoints, clock, holding, ledger
+from dropforge.domain import attempts
 from dropforge.domain.datasets import Dataset
 from dropforge.domain.plans import Plan, longest_hours
 from dropforge.domain.runs import Admission, Lease, Run, decide
@@ -19,7 +20,7 @@ def claim(plan: Plan, dataset: Dataset, execution: str) -> Admission:
     decision = decide(existing, plan.identity, execution)
     if decision == "collision":
         raise Conflict("IdentityCollision", f"`{run_id}` stands for another run.", {"run": run_id})
-    wanted = _attempt(plan, dataset, execution, run_id)
+    wanted = attempts.first(plan, dataset.upload, execution, clock.stamp()).model_copy(update={"id": run_id})
     run = existing if existing is not None and decision != "retry" else _claim(wanted, existing, plan)
     joined = decision == "join"
     arrivals.advance(dataset.upload, execution, "joined" if joined else "running", run.id)
@@ -43,26 +44,6 @@ def _claim(run: Run, before: Run | None, plan: Plan) -> Run:
     if not won:
         raise Unavailable("AwsBusy", f"Another execution claimed `{run.id}` at the same moment, or it was cancelled.")
     return run
-
-
-def _attempt(plan: Plan, dataset: Dataset, execution: str, run_id: str) -> Run:
-    return Run(
-        id=run_id,
-        identity=plan.identity,
-        project=plan.project,
-        dataset=plan.dataset,
-        dataset_id=plan.dataset_id,
-        team=plan.team,
-        cluster=plan.cluster.name,
-        attempt=1,
-        status="running",
-        execution=execution,
-        upload=dataset.upload,
-        recipe=plan.recipe,
-        price_usd=plan.price_usd,
-        started_at=clock.stamp(),
-        request={**plan.request.model_dump(mode="json"), "parameters": dict(plan.parameters)},
-    )
 
 
 def _lease(run: Run, plan: Plan) -> Lease:

@@ -27,7 +27,7 @@ KUEUE_VERSIONS = ("v1beta2", "v1beta1")  # the newest first; what we read is the
 Item = TypeVar("Item")
 Listed = TypeVar("Listed", Job, Workload)
 
-_PODS: Decoder[Page[dict[str, Any]]] = Decoder(Page[dict[str, Any]])
+_DOCUMENTS: Decoder[Page[dict[str, Any]]] = Decoder(Page[dict[str, Any]])
 
 
 class Terminated(NamedTuple):
@@ -72,6 +72,13 @@ def list_workloads(connection: Connection, namespace: str) -> Iterator[Workload]
     """Yield Kueue's Workloads of a namespace, in the newest version that the cluster serves."""
     path = f"{KUEUE}/{_kueue_version(connection)}/namespaces/{namespace}/workloads"
     yield from _listed(connection, path, "", observed.WORKLOADS)
+
+
+def list_queueing(connection: Connection, plural: str, namespace: str = "") -> list[dict[str, Any]]:
+    """Return Kueue's objects of a kind whole; those of the cluster where no namespace is named."""
+    place = f"namespaces/{namespace}/" if namespace else ""
+    path = f"{KUEUE}/{_kueue_version(connection)}/{place}{plural}"
+    return [item for page in _pages(connection, path, "", _DOCUMENTS) for item in page.items or ()]
 
 
 def _kueue_version(connection: Connection) -> str:
@@ -122,7 +129,7 @@ def _pages(connection: Connection, path: str, selector: str, decoder: Decoder[Pa
 
 def pods(connection: Connection, namespace: str, selector: str) -> list[dict[str, Any]]:
     """Return the pods that a label selector matches."""
-    pages = _pages(connection, PODS.format(namespace=namespace), selector, _PODS)
+    pages = _pages(connection, PODS.format(namespace=namespace), selector, _DOCUMENTS)
     found = {pod["metadata"]["name"]: pod for page in pages for pod in page.items or ()}
     return list(found.values())
 

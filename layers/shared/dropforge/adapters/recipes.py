@@ -6,6 +6,7 @@ import yaml
 from pydantic import ValidationError
 
 from dropforge.domain.recipes import Recipe, unknown
+from dropforge.domain.values import explain
 from dropforge.errors import InvalidInput
 
 
@@ -24,8 +25,15 @@ def read(name: str) -> Recipe:
     if name not in names():
         hint = unknown(name, names()).partition("request.")[2].strip()
         raise InvalidInput("UnknownRecipe", f"No recipe is called `{name}`. {hint}", {"recipes": names()})
-    text = (folder() / f"{name}.yaml").read_text(encoding="utf-8")
+    return parse(name, (folder() / f"{name}.yaml").read_text(encoding="utf-8"))
+
+
+def parse(name: str, text: str) -> Recipe:
+    """Return the recipe that a file says. Raises InvalidInput (UnknownRecipe) for what is none."""
     try:
-        return Recipe.model_validate({"name": name, **yaml.load(text, Loader=yaml.CSafeLoader)})
+        said = yaml.load(text, Loader=yaml.CSafeLoader)
+        return Recipe.model_validate({"name": name, **(said if isinstance(said, dict) else {})})
+    except yaml.YAMLError as error:
+        raise InvalidInput("UnknownRecipe", f"{name}.yaml is not YAML: {' '.join(str(error).split())}.") from error
     except ValidationError as error:
-        raise InvalidInput("UnknownRecipe", f"recipes/{name}.yaml is not valid: {error.errors()[0]}.") from error
+        raise InvalidInput("UnknownRecipe", f"{name}.yaml is not a recipe: {explain(error)}") from error

@@ -42,6 +42,11 @@ class Addresses:
         return self._published("buckets", "datasets", "name")
 
     @cached_property
+    def range_bytes(self) -> int:
+        """How many bytes of an upload one function reads there."""
+        return int(self._published("buckets", "datasets", "range-bytes"))
+
+    @cached_property
     def models_bucket(self) -> str:
         """The name of the models bucket, as the deployment has published it."""
         return self._published("buckets", "models", "name")

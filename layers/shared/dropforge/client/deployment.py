@@ -9,7 +9,7 @@ from typing import NamedTuple
 import boto3
 
 from dropforge import naming
-from dropforge.client import orders, run_reports, tails, uploads
+from dropforge.client import orders, run_reports, tails, uploads, wishes
 from dropforge.client.addresses import Addresses
 from dropforge.client.refusals import Refused
 from dropforge.client.shelves import Shelf
@@ -19,6 +19,7 @@ from dropforge.domain.datasets import execution_name
 from dropforge.domain.explanations import Explanation
 from dropforge.domain.inputs import Cancelled, Retried
 from dropforge.domain.journeys import OVER, Journey
+from dropforge.domain.previews import Preview
 from dropforge.domain.rosters import MOST, Line, Roster
 from dropforge.domain.run_reports import RunReport
 from dropforge.domain.runs import OPEN
@@ -64,6 +65,21 @@ class Client:
         check_names(source, project, name)
         upload = uploads.upload(self._addresses, source, (project, name), run or {}, moved)
         return Dropped(upload, execution_name(project, name, upload))
+
+    def plan(self, dataset: str | Path, project: str = "", name: str = "", run: RunBlock | None = None) -> Preview:
+        """Return what a run would do, cost and wait for; nothing is made, whatever the answer.
+
+        `dataset` is a file or folder here (then `project` says whose it would be, and `name` how it would be called), the S3 URI of an upload, or
+        `project/dataset`.
+        """
+        if wishes.is_local(str(dataset)):
+            path = Path(dataset)
+            place = project, name or dataset_name(path)
+            check_names(path, *place)
+            wish = wishes.of_files(path, place, self._addresses.range_bytes)
+        else:
+            wish = wishes.of_upload(str(dataset))
+        return orders.send(self._addresses, "preview_run", {**wish, "run": run or {}}, Preview)
 
     def describe(self, reference: str) -> Journey:
         """Return where a run is."""

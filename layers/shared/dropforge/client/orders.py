@@ -17,7 +17,7 @@ Answer = TypeVar("Answer", bound=BaseModel)
 SECONDS = 65  # a function that answers people runs for a minute at most
 
 
-def send(addresses: Addresses, function: str, wish: Mapping[str, str | int], kind: type[Answer]) -> Answer:
+def send(addresses: Addresses, function: str, wish: Mapping[str, object], kind: type[Answer]) -> Answer:
     """Ask a function for something and return its answer. Raises Refused."""
     body = json.dumps(wish)
     url = addresses.url(function)

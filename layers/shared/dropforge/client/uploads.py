@@ -29,8 +29,8 @@ def upload(addresses: Addresses, path: Path, place: tuple[str, str], run: RunBlo
     """
     root = f"{PREFIX}{place[0]}/{place[1]}"
     if path.is_file() and not run:
-        return _put(addresses, path, f"{root}/{_train_name(path)}", moved)
-    files = {_train_name(path): path} if path.is_file() else files_of(path)
+        return _put(addresses, path, f"{root}/{train_name(path)}", moved)
+    files = {train_name(path): path} if path.is_file() else files_of(path)
     lines = [_line(name, file) for name, file in sorted(files.items())]
     folder = f"{root}/{_digest(lines)[:12]}-{_digest(run)[:8]}"
     for name, file in sorted(files.items()):
@@ -39,7 +39,8 @@ def upload(addresses: Addresses, path: Path, place: tuple[str, str], run: RunBlo
     return _send(addresses, manifest, f"{folder}/{MANIFEST}")
 
 
-def _train_name(path: Path) -> str:
+def train_name(path: Path) -> str:
+    """Return what a file that is uploaded alone is called."""
     return f"train.jsonl{'.gz' if path.name.endswith('.gz') else ''}"
 
 

@@ -78,6 +78,18 @@ CATALOGUE: dict[str, Entry] = {
         "you",
         "Mend the lines in report.json (written beside the upload), then upload the file again.",
     ),
+    "UploadUnknown": Entry(
+        "NotFound",
+        "No such upload has become a dataset.",
+        "you",
+        "Name it as project/dataset or by the S3 URI of its upload, or plan the file itself; `dropforge runs` lists what was dropped.",
+    ),
+    "UploadUnread": Entry(
+        "NotReady",
+        "The upload has not been checked yet.",
+        "time",
+        "Ask again in a minute, or plan the file itself; `dropforge status` says how far the check is.",
+    ),
     "DatasetTooLarge": Entry(
         "InvalidInput",
         "The dataset is larger than can be checked.",

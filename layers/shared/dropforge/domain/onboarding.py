@@ -1,4 +1,4 @@
-"""What a team gets on a cluster: a namespace, quota and queue, priorities, the file system, and what our two roles may do there and nowhere else.
+"""What a team gets on a cluster: a namespace, quota and queue, priorities, the file system, and what our two roles may do there.
 
 EKS access entries map the roles to the groups. Every object can be applied again and again; flavors and priorities are the cluster's, and the same
 for every team. Names are HyperPod task governance's where it has one.
@@ -19,13 +19,19 @@ RULES: dict[str, list[Manifest]] = {
     "reader": [
         {**_JOBS, "verbs": _LOOK},
         {"apiGroups": [""], "resources": ["pods", "pods/log"], "verbs": _LOOK},
-        {"apiGroups": ["kueue.x-k8s.io"], "resources": ["workloads"], "verbs": _LOOK},
+        {"apiGroups": ["kueue.x-k8s.io"], "resources": ["workloads", "localqueues"], "verbs": _LOOK},
     ],
     "writer": [
         {**_JOBS, "verbs": [*_LOOK, "create", "patch", "delete", "deletecollection"]},
         {"apiGroups": [""], "resources": ["pods", "pods/log"], "verbs": _LOOK},
     ],
 }
+
+QUEUES_RULE: Manifest = {
+    "apiGroups": ["kueue.x-k8s.io"],
+    "resources": ["clusterqueues", "cohorts", "resourceflavors"],
+    "verbs": _LOOK,
+}  # the only thing our roles may do outside of a team's namespace: quota is shared, so whether a job fits is written nowhere else
 
 
 class Quota(Value):
@@ -58,7 +64,7 @@ class Team(Value):
 
 
 CALLERS = {
-    "reader": ("watch_jobs",),
+    "reader": ("watch_jobs", "preview_run"),
     "writer": ("submit_job", "report_failure", "sweep"),
 }  # functions that assume each role
 
@@ -122,8 +128,20 @@ def _storage(team: Team) -> list[Manifest]:
 
 
 def access(team: str) -> list[Manifest]:
-    """Return the Roles and RoleBindings of a team's namespace as Kubernetes objects."""
-    return [made for role in RULES for made in (_role(team, role), _binding(team, role))]
+    """Return what our roles may do for a team as Kubernetes objects: in its namespace, and a look at the cluster's queues."""
+    return [*(made for role in RULES for made in (_role(team, role), _binding(team, role))), *_looking()]
+
+
+def _looking() -> list[Manifest]:
+    """The reader looks at the cluster's queues; the same for every team."""
+    name = f"{group('reader')}-queues"
+    head = {"apiVersion": f"{RBAC}/v1", "metadata": {"name": name}}
+    subject = {"kind": "Group", "apiGroup": RBAC, "name": group("reader")}
+    reference = {"apiGroup": RBAC, "kind": "ClusterRole", "name": name}
+    return [
+        {**head, "kind": "ClusterRole", "rules": [QUEUES_RULE]},
+        {**head, "kind": "ClusterRoleBinding", "subjects": [subject], "roleRef": reference},
+    ]
 
 
 def _role(team: str, role: str) -> Manifest:

@@ -55,6 +55,7 @@ class Plan(Value):
 
     run_id: str
     identity: Sha256
+    ingredients: dict[str, object] = Field(default_factory=dict)
     environment: Slug
     project: Slug
     dataset: Slug
@@ -78,24 +79,24 @@ class Plan(Value):
     sources: tuple[str, ...]
 
 
-def identity(dataset: Dataset, recipe: Recipe, request: RunRequest, place: Place, shape: tuple[int, int]) -> str:
-    """Return the run's identity, 64 hex. Budget, priority, gate and promotion are not part of it.
+def ingredients(
+    dataset: Dataset, recipe: Recipe, request: RunRequest, place: Place, shape: tuple[int, int]
+) -> dict[str, object]:
+    """Return what a run is made of; its digest is the run's identity. Budget, priority, gate and promotion are not part of it.
 
     `shape` is (nodes, accelerators): a run on another number of either trains another model.
     """
-    return digest(
-        {
-            "environment": place.environment,
-            "project": dataset.project,
-            "dataset": dataset.digest,
-            "recipe": recipe.digest,
-            "base_model": request.base_model or recipe.base_model,
-            "image": place.image.inputs,
-            "parameters": resolve(recipe, request.parameters),
-            "shape": shape,
-            "repeat": request.repeat,
-        }
-    )
+    return {
+        "environment": place.environment,
+        "project": dataset.project,
+        "dataset": dataset.digest,
+        "recipe": recipe.digest,
+        "base_model": request.base_model or recipe.base_model,
+        "image": place.image.inputs,
+        "parameters": resolve(recipe, request.parameters),
+        "shape": list(shape),
+        "repeat": request.repeat,
+    }
 
 
 def model_folder(project: str, run_id: str, attempt: int) -> str:
@@ -113,10 +114,11 @@ def plan(dataset: Dataset, request: RunRequest, recipe: Recipe, project: Project
     check_budget(price, request.budget.max_usd)
     shape = (request.compute.nodes, max(step.resources.accelerators for step in steps))
     _check_rows(dataset, recipe, resolve(recipe, request.parameters), shape)
-    whole = identity(dataset, recipe, request, place, shape)
+    whole = ingredients(dataset, recipe, request, place, shape)
     return Plan(
-        run_id=naming.run(dataset.name, whole),
-        identity=whole,
+        run_id=naming.run(dataset.name, digest(whole)),
+        identity=digest(whole),
+        ingredients=whole,
         environment=place.environment,
         project=dataset.project,
         dataset=dataset.name,

@@ -6,6 +6,8 @@ Only prices that somebody has read at their source may stand here: an instance t
 from dropforge.errors import InvalidInput, QuotaExceeded
 
 AS_OF = "2026-11-25"
+REGION = "us-east-1"  # of AWS; the embedded cluster, which costs nothing, is there as well
+LEAST_MINUTES = 1  # what a job holds its nodes for at least: its pods must start and stop
 USD_PER_HOUR: dict[str, float] = {
     "local.cpu": 0.0,  # the embedded cluster: your own machine
     "local.small": 0.0,

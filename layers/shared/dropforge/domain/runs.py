@@ -33,7 +33,10 @@ class Cancellation(Value):
 
 
 class Run(Value):
-    """One attempt to turn a dataset into a model, as the ledger holds it. `request` is whole: no later default can change it."""
+    """One attempt to turn a dataset into a model, as the ledger holds it. `request` is whole: no later default can change it.
+
+    `ingredients` is what the identity was made of; empty in rows from before it was kept.
+    """
 
     id: str
     identity: Sha256
@@ -53,6 +56,7 @@ class Run(Value):
     model_arn: str | None = None
     failure: Failure | None = None
     request: RunBlock = Field(default_factory=dict)
+    ingredients: dict[str, object] = Field(default_factory=dict)
     cancellation: Cancellation | None = None
 
     @property
