@@ -5,7 +5,7 @@ import sys
 import typer
 from dropforge.client import Refused
 
-from cli import acting, doctor, looking, offline, reporting, show
+from cli import acting, doctor, looking, offline, planning, reporting, show
 from cli.local import local
 from cli.output import console, errors
 
@@ -13,7 +13,7 @@ app = typer.Typer(
     no_args_is_help=True, help="Drop a dataset in S3, get a registered model.", pretty_exceptions_enable=False
 )
 for _panel, _commands in (
-    ("Before a run", (offline.check,)),
+    ("Before a run", (offline.check, planning.plan, planning.render)),
     (
         "Runs",
         (

@@ -11,5 +11,6 @@ that act for people. A no is the exception `Refused`, whose `failure` says what,
 
 from dropforge.client.deployment import Client, Dropped, Log
 from dropforge.client.refusals import Refused
+from dropforge.domain.previews import Preview
 
-__all__ = ["Client", "Dropped", "Log", "Refused"]
+__all__ = ["Client", "Dropped", "Log", "Preview", "Refused"]

@@ -4,11 +4,14 @@ What only an upload knows (where its listing lies, and the listing's digest) has
 """
 
 from dropforge.domain.attempts import first
+from dropforge.domain.clusters import Cluster, Image, Project
 from dropforge.domain.datasets import Dataset
-from dropforge.domain.drafts import anonymous
+from dropforge.domain.drafts import NO_SHA256, Draft, anonymous
 from dropforge.domain.jobs import render
-from dropforge.domain.plans import Plan
-from dropforge.domain.values import digest
+from dropforge.domain.plans import Place, Plan, plan
+from dropforge.domain.recipes import Recipe
+from dropforge.domain.requests import RunRequest
+from dropforge.domain.values import Slug, Value, digest
 
 Manifest = dict[str, object]
 
@@ -23,3 +26,38 @@ def draw(plan: Plan, dataset: Dataset) -> tuple[Manifest, ...]:
 def sha256(manifests: tuple[Manifest, ...]) -> str:
     """Return the digest of manifests, 64 hex."""
     return digest(manifests)
+
+
+class Site(Value):
+    """What manifests say of a deployment, a cluster and a project. What is not given stands in for it, and is recognised by it."""
+
+    environment: Slug = "environment"
+    project: Slug = "project"
+    dataset: Slug = "dataset"
+    team: Slug = "team"
+    image: str = f"registry.invalid/image@sha256:{NO_SHA256}"
+    claim: str = "claim"
+    mount_path: str = "/fsx"
+    scratch_path: str = "/tmp"  # noqa: S108  a path inside the container
+    small_instance_type: str = ""
+
+    @property
+    def stand_ins(self) -> tuple[str, ...]:
+        """The fields that nobody has given."""
+        return tuple(name for name in type(self).model_fields if name not in self.model_fields_set)
+
+    def place(self) -> Place:
+        """Return where a run would go."""
+        given = self.model_dump(include={"claim", "mount_path", "scratch_path", "small_instance_type"})
+        cluster = Cluster(name="cluster", eks_name="", reader_role="", writer_role="", file_system="", **given)
+        return Place(self.environment, cluster, Image(uri=self.image, inputs=""))
+
+
+def sketch(recipe: Recipe, request: RunRequest, site: Site) -> tuple[Manifest, ...]:
+    """Return the jobs of a recipe for a dataset that suits it, whatever it holds. Raises InvalidInput or QuotaExceeded as PlanRun does."""
+    rows = 10**9  # enough for any batch
+    sizes = {"rows": rows, "train_rows": rows, "bytes": rows, "files": 1, "longest_bytes": 0, "longest_at": ""}
+    dataset = Draft.model_validate({"digest": NO_SHA256, "kind": recipe.kinds[0], **sizes})
+    project = Project(name=site.project, team=site.team, cluster="cluster")
+    meant = dataset.dataset(site.project, site.dataset)
+    return draw(plan(meant, request, recipe, project, site.place()), meant)
