@@ -29,7 +29,7 @@ from tests.contracts.repository import (
 
 TASKS = all_states("Task")
 MAPS = all_states("Map")
-ASKED_BY_PEOPLE = {"DescribeRun", "ListRuns", "CancelRun", "RetryRun"}
+ASKED_BY_PEOPLE = {"DescribeRun", "PreviewRun", "ListRuns", "CancelRun", "RetryRun"}
 BUSY = {
     "Unavailable",
     "Lambda.TooManyRequestsException",

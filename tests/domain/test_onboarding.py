@@ -32,11 +32,17 @@ def test_nothing_is_made_in_another_namespace() -> None:
     assert places == {None, naming.namespace("vision")}
 
 
-def test_no_role_holds_for_a_whole_cluster_or_may_do_anything() -> None:
-    assert not [thing for thing in team_objects(TEAM) if str(thing["kind"]).startswith("ClusterRole")]
-    for role in made("Role"):
-        for rule in role["rules"]:
-            assert "*" not in rule["verbs"] + rule["resources"] + rule["apiGroups"]
+def test_no_role_may_do_anything_or_write_outside_of_the_teams_namespace() -> None:
+    roles = made("Role") + made("ClusterRole")
+    for rule in [rule for role in roles for rule in role["rules"]]:
+        assert "*" not in rule["verbs"] + rule["resources"] + rule["apiGroups"]
+    assert {verb for role in made("ClusterRole") for rule in role["rules"] for verb in rule["verbs"]} == {"get", "list"}
+
+
+def test_what_the_reader_sees_of_the_whole_cluster_is_how_quota_is_shared_and_nobodys_work() -> None:
+    (role,), (binding,) = made("ClusterRole"), made("ClusterRoleBinding")
+    assert [rule["resources"] for rule in role["rules"]] == [["clusterqueues", "cohorts", "resourceflavors"]]
+    assert [subject["name"] for subject in binding["subjects"]] == ["dropforge-readers"]
 
 
 def test_the_reader_changes_nothing() -> None:
