@@ -77,7 +77,7 @@ test-hf: $(VENV)/ready ## Load our artefacts in transformers and peft (an enviro
 	  .venv-hf/bin/python -m pytest tests/hf
 
 golden: $(VENV)/ready ## Rewrite the golden files
-	GOLDEN=1 $(BIN)/pytest tests/domain
+	GOLDEN=1 $(BIN)/pytest tests/domain tests/cli
 
 docs: $(VENV)/ready ## Write the generated parts of docs/
 	$(BIN)/python scripts/errors_doc.py
