@@ -38,12 +38,12 @@ GLOSSARY = re.findall(
     r"\w+",
     """Team Project Quota Queue Priority Cluster NodeGroup FileSystem Image Object Upload Manifest Dataset Report Recipe Plan Run Step
     Job Checkpoint Evaluation Gate Model Endpoint Lease Ledger Event Execution Value Drop Arrival Wait Admission Journey Stage Timeline
-    Letter Member Explanation Trouble RunReport Terms""",
+    Letter Member Explanation Trouble RunReport Terms Preview Draft Fit""",
 )
 VERBS = re.findall(
     r"\w+",
     """receive register check plan admit stage submit watch verify promote report describe evaluate approve deploy onboard offboard
-    prepare retire build sync sweep announce record apply cancel retry write""",
+    prepare retire build sync sweep announce record apply cancel retry write preview""",
 )
 DECISIONS = sorted((ROOT / "docs" / "decisions").glob("*.md"))
 LOCKS = [path for path in files_in_git() if path.name.endswith(".lock") or path.name == "requirements.txt"]
