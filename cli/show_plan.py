@@ -25,7 +25,8 @@ def print_preview(console: Console, found: Preview) -> None:
 
 
 def _line(console: Console, name: str, text: str) -> None:
-    console.print(f"  {name + ':':12} {text}", highlight=False, soft_wrap=True, markup=False)
+    head = f"{name}:" if name else ""
+    console.print(f"  {head:12} {text}", highlight=False, soft_wrap=True, markup=False)
 
 
 def _steps(found: Preview) -> Table:
@@ -34,7 +35,8 @@ def _steps(found: Preview) -> Table:
         table.add_column(name)
     for one in found.steps:
         step, asked = one.step, one.step.resources
-        answer = Text(one.fit.answer, STYLES[one.fit.answer])
+        runs = found.reuse.answer != "reused"
+        answer = Text(one.fit.answer, STYLES[one.fit.answer]) if runs else Text("-", "dim")
         deadline = f"{step.deadline_seconds // 60} min"
         table.add_row(step.name, step.instance_type, asked.cpu, asked.memory, str(asked.accelerators), deadline, answer)
     return table

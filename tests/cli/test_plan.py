@@ -9,10 +9,16 @@ import pytest
 import yaml
 from dropforge import naming
 from dropforge.adapters import recipes
+from dropforge.domain.fits import Fit, Holder
+from dropforge.domain.plans import Plan
+from dropforge.domain.previews import Difference, Preview, PreviewedStep, Reuse, price_of, together
 from kubernetes.client import BatchV1Api
+from rich.console import Console
 
+from cli import show_plan
 from localcloud.kubernetes import LocalCluster
 from localcloud.team import prepare_team
+from tests.builders import planned
 from tests.cli.conftest import Run
 from tests.golden_files import check_golden
 
@@ -115,6 +121,56 @@ def test_a_file_without_a_project_is_wrong_usage_that_says_what_is_missing(run: 
     (tmp_path / "train.jsonl").write_text("{}\n")
     ran = run("plan", str(tmp_path / "train.jsonl"))
     assert (ran.code, "--project NAME" in ran.err) == (2, True)
+
+
+def previewed(plan: Plan, fits: dict[str, Fit], reuse: Reuse) -> Preview:
+    """A plan as people are shown it."""
+    steps = tuple(PreviewedStep(step=one, fit=fits.get(one.name, NOW)) for one in plan.steps)
+    return Preview(
+        **plan.model_dump(include=Preview.of_plan()),
+        cluster=plan.cluster.name,
+        uploaded=False,
+        rows=400,
+        steps=steps,
+        manifests_sha256="d" * 64,
+        reuse=reuse,
+        fit=together([one.fit for one in steps], reuse),
+        price=price_of(plan, reuse, "eu-west-1"),
+    )
+
+
+NOW = Fit(answer="now", why="Quota on local.cpu is free.")
+HELD = Holder(kind="job", name="owls-0123456789ab-1-train", amount="3", resource="cpu", flavor="local.cpu")
+LATER = Fit(
+    answer="later",
+    why="1 more of cpu on local.cpu must become free.",
+    holders=(HELD,),
+    borrowed=("2 of cpu on local.cpu",),
+)
+NEVER = Fit(
+    answer="never", why="It asks for 9 of cpu on local.cpu; the team may have 4 at most, borrowed quota included."
+)
+CHANGED = Reuse(
+    answer="new",
+    why="Run birds-0123456789ab is the newest of this dataset's name, and differs in parameters.steps.",
+    differences=(Difference(field="parameters.steps", before="5", now="60"),),
+)
+DONE = Reuse(answer="reused", why="Run birds-1 has made this model already; nothing is trained.", run_id="birds-1")
+
+
+@pytest.mark.parametrize(
+    ("name", "fits", "reuse"),
+    [("later", {"train": LATER}, CHANGED), ("never", {"train": NEVER}, CHANGED), ("reused", {"train": NEVER}, DONE)],
+)
+def test_a_plan_is_read_in_one_screen(
+    run: Run, capsys: pytest.CaptureFixture[str], name: str, fits: dict[str, Fit], reuse: Reuse
+) -> None:
+    found = previewed(planned(), fits, reuse)
+    show_plan.print_preview(Console(width=80, color_system=None), found)
+    out = capsys.readouterr().out
+    check_golden(f"plan_{name}.txt", out)
+    assert len(out.splitlines()) < 25
+    assert found.works is (name != "never")
 
 
 @pytest.fixture(scope="module")

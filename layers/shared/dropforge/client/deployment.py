@@ -78,7 +78,7 @@ class Client:
             check_names(path, *place)
             wish = wishes.of_files(path, place, self._addresses.range_bytes)
         else:
-            wish = wishes.of_upload(str(dataset))
+            wish = wishes.of_upload(str(dataset), self._addresses)
         return orders.send(self._addresses, "preview_run", {**wish, "run": run or {}}, Preview)
 
     def describe(self, reference: str) -> Journey:

@@ -4,12 +4,13 @@ import re
 from pathlib import Path
 
 from dropforge.client import drafts
+from dropforge.client.addresses import Addresses
 from dropforge.client.refusals import Refused
 from dropforge.domain.failures import failure
 from dropforge.domain.uploads import MANIFEST, locate
 from dropforge.errors import InvalidInput
 
-URI = re.compile(r"^s3://[^/]+/(?P<key>datasets/.+)$")
+URI = re.compile(r"^s3://(?P<bucket>[^/]+)/(?P<key>datasets/.+)$")
 NAME = re.compile(r"^(?P<project>[a-z][a-z0-9-]*)/(?P<dataset>[a-z][a-z0-9-]*)(?:/(?P<version>[0-9a-f]{12}))?$")
 Wish = dict[str, object]
 
@@ -25,9 +26,12 @@ def of_files(path: Path, place: tuple[str, str], range_bytes: int) -> Wish:
     return {"project": place[0], "dataset": place[1], "draft": draft.model_dump(mode="json")}
 
 
-def of_upload(text: str) -> Wish:
+def of_upload(text: str, addresses: Addresses) -> Wish:
     """Return what is asked about an upload, by its URI or its dataset's name. Raises Refused (UploadUnknown, WrongKeyLayout)."""
     uri, name = URI.match(text), NAME.match(text)
+    if uri is not None and uri["bucket"] != addresses.datasets_bucket:
+        why = f"`{text}` lies in another bucket than this deployment's, {addresses.datasets_bucket}."
+        raise Refused(failure("UploadUnknown", why))
     if uri is not None:
         return _of_key(uri["key"])
     if name is None:
