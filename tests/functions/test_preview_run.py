@@ -1,8 +1,7 @@
 """PreviewRun: what a run would do, said to members alone, of files and of uploads, with or without an answer of the cluster."""
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -16,18 +15,14 @@ from dropforge.domain.previews import Preview
 from dropforge.domain.runs import Run
 from dropforge.domain.uploads import Upload, locate, own_folder
 from dropforge.domain.values import Value
-from kubernetes.client import CustomObjectsApi
 
 from tests.builders import CLUSTER, EXECUTION, IMAGE, arrival, dataset, file
 from tests.contracts.repository import Document, handler_module
 from tests.functions.acting import answered
 from tests.functions.conftest import DATASETS, Call, Context
-from tests.functions.site import Site, until
 
 DRAFT = Draft(**dataset().model_dump(include=set(Draft.model_fields)))
 STRANGER = "arn:aws:iam::123456789012:user/mallory"
-QUEUE = naming.cluster_queue("vision")
-KUEUE = ("kueue.x-k8s.io", "v1beta2", "clusterqueues")
 
 
 @pytest.fixture(autouse=True)
@@ -191,73 +186,3 @@ def test_another_request_says_what_differs_from_the_newest_run(members: str, far
     reuse = of_file(members, parameters={"steps": 7}).reuse
     assert (reuse.answer, reuse.compared_with) == ("new", run.id)
     assert [(one.field, one.before, one.now) for one in reuse.differences] == [("parameters.steps", "60", "7")]
-
-
-@contextmanager
-def quota(site: Site, cpu: str) -> Iterator[None]:
-    """A quota of so many CPUs for as long as the test wants."""
-    queues = CustomObjectsApi(site.cluster.client())
-    before = queues.get_cluster_custom_object(*KUEUE, QUEUE)["spec"]["resourceGroups"]
-    changed = json.loads(json.dumps(before))
-    changed[0]["flavors"][0]["resources"][0]["nominalQuota"] = cpu
-    queues.patch_cluster_custom_object(*KUEUE, QUEUE, {"spec": {"resourceGroups": changed}})
-    try:
-        yield
-    finally:
-        queues.patch_cluster_custom_object(*KUEUE, QUEUE, {"spec": {"resourceGroups": before}})
-
-
-def submitted(site: Site, name: str, call: Call) -> str:
-    """Submit a run's job and return its name."""
-    plan = site.plan(name, "import time\ntime.sleep(60)\n")
-    run = site.claim(plan, f"e-{name}")
-    return str(call("submit_job", site.submission(plan, run))["name"])
-
-
-def is_admitted(site: Site, job: str) -> bool | None:
-    """Whether Kueue has admitted a job; None while it has not looked."""
-    found = CustomObjectsApi(site.cluster.client()).list_namespaced_custom_object(
-        *KUEUE[:2], site.namespace, "workloads"
-    )
-    of = [w for w in found["items"] if w["metadata"]["ownerReferences"][0]["name"] == job]
-    said = [c["status"] for w in of for c in w.get("status", {}).get("conditions", []) if c["type"] == "QuotaReserved"]
-    return said[0] == "True" if said else None
-
-
-def test_a_forecast_of_now_is_admitted_by_kueue_and_one_of_later_waits_for_who_is_named(
-    members: str, onsite: Site, call: Call
-) -> None:
-    free = of_file(members)
-    assert (free.fit.answer, {one.fit.answer for one in free.steps}) == ("now", {"now"})
-    first = submitted(onsite, "preview-first", call)
-    until(lambda: is_admitted(onsite, first))
-    taken = of_file(members)
-    assert (taken.fit.answer, [holder.name for holder in taken.fit.holders]) == ("later", [first])
-    second = submitted(onsite, "preview-second", call)
-    until(lambda: is_admitted(onsite, second) is not None)
-    assert is_admitted(onsite, second) is False
-    onsite.batch.delete_namespaced_job(first, onsite.namespace, propagation_policy="Background")
-    until(lambda: is_admitted(onsite, second))
-
-
-def test_more_than_the_quota_is_never_whatever_is_free(members: str, onsite: Site, call: Call) -> None:
-    with quota(onsite, "900m"):
-        found = of_file(members)
-        answers = {one.step.name: one.fit.answer for one in found.steps}
-        job = submitted(onsite, "preview-never", call)
-        until(lambda: is_admitted(onsite, job) is not None)
-        assert is_admitted(onsite, job) is False
-    assert answers == {"prefetch": "now", "prepare": "never", "train": "never", "verify": "now"}
-    assert (found.fit.answer, found.works) == ("never", False)
-    assert "It asks for 1 of cpu on local.cpu; the team may have 900m at most" in found.fit.why
-
-
-def test_a_cluster_that_is_silent_or_keeps_its_queues_to_itself_leaves_the_plan(members: str, onsite: Site) -> None:
-    onsite.cluster.refuse(100, 403, None, "list", "clusterqueues")
-    refused = of_file(members)
-    onsite.cluster.accept()
-    onsite.cluster.refuse(100, 503, None, "list", "workloads")
-    busy = of_file(members)
-    onsite.cluster.accept()
-    assert (refused.fit.answer, busy.fit.answer, of_file(members).fit.answer) == ("unknown", "unknown", "now")
-    assert "503" in busy.fit.why
