@@ -37,11 +37,17 @@ TRAINER = ROOT / "containers" / "cpu_trainer"
 class LocalCloud(AbstractContextManager["LocalCloud"]):
     """Start it and use it; everything it made is gone when it stops, except the files in `folder`.
 
-    `speed` divides waits, schedules and the fakes' delays; never a time-out. `parameters` are the template's, where its defaults will not do.
+    `speed` divides waits, schedules and the fakes' delays; never a time-out. `parameters` are the template's and `kueue` is Kueue's manager
+    configuration, where defaults will not do.
     """
 
     def __init__(
-        self, folder: Path, speed: float = 60.0, port: int = 0, parameters: dict[str, str] | None = None
+        self,
+        folder: Path,
+        speed: float = 60.0,
+        port: int = 0,
+        parameters: dict[str, str] | None = None,
+        kueue: dict[str, Any] | None = None,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
@@ -55,6 +61,7 @@ class LocalCloud(AbstractContextManager["LocalCloud"]):
             speed=speed,
             tokens=self._tokens(),
             instance_types=(INSTANCE_TYPE, SMALL),
+            kueue=kueue or {},
         )
         self.parameters = parameters or {}
         self.outputs: dict[str, str] = {}

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from localcloud.kubernetes import events, preemption, quota, workloads
+from localcloud.kubernetes import events, preemption_cases, quota, victims, workloads
 from localcloud.kubernetes.api import Api
 from localcloud.kubernetes.objects import Object, condition, dig, is_true, name_of, owner_uids, uid_of
-from localcloud.kubernetes.preemption import Case, Target
+from localcloud.kubernetes.preemption_cases import Case, Target
 from localcloud.kubernetes.queues import Queues
 from localcloud.kubernetes.resources import WORKLOADS
 
@@ -61,7 +61,7 @@ class Admission:
 
     def _want(self, case: Case, found: quota.Assignment) -> None:
         """Have others evicted where that helps, and say what is lacking."""
-        gone = [] if found.mode is quota.Mode.NEVER else preemption.targets(case)
+        gone = [] if found.mode is quota.Mode.NEVER else victims.targets(case)
         if self.queues.is_claimed(gone):
             self._hold(case.workload, _OVERLAP)
             return
@@ -84,7 +84,7 @@ class Admission:
         if is_true(victim, "Evicted"):
             return
         job = next((uid for uid in owner_uids(workload) if uid in self.jobs), "UNKNOWN")
-        why = preemption.WORDS[target.reason]
+        why = preemption_cases.WORDS[target.reason]
         message = f"Preempted to accommodate a workload (UID: {uid_of(workload)}, JobUID: {job}) due to {why}"
         self._write(victim, workloads.preempted(victim, target.reason, message))
         for reason in ("EvictedDueToPreempted", "Preempted"):

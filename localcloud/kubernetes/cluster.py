@@ -27,6 +27,7 @@ from localcloud.kubernetes.images import Image
 from localcloud.kubernetes.jobs import Jobs
 from localcloud.kubernetes.kubelet import Kubelet, register
 from localcloud.kubernetes.kueue import Kueue
+from localcloud.kubernetes.kueue_configuration import fair_strategies
 from localcloud.kubernetes.loops import Loop
 from localcloud.kubernetes.pod_security import require_secure
 from localcloud.kubernetes.refusals import Refusals
@@ -47,6 +48,7 @@ class LocalCluster:
     """One cluster; `speed` divides Kubernetes' own waits (grace periods, back-off, time to live).
 
     It has one node of each of the `instance_types`; `capacity` is that of each.
+    `kueue` is Kueue's manager configuration, of which fair sharing is followed; ValueError names what is not.
     `tokens` says who presents a bearer token; without it only clients that the cluster gave away itself get in.
     """
 
@@ -58,9 +60,11 @@ class LocalCluster:
     instance_types: tuple[str, ...] = field(default=(INSTANCE_TYPE,), kw_only=True)
     port: int = field(default=0, kw_only=True)
     tokens: Tokens = field(default=nobody, kw_only=True)
+    kueue: Mapping[str, Any] = field(default_factory=dict, kw_only=True)
 
     def __post_init__(self) -> None:
         self.folder = Path(self.folder).absolute()
+        self._fair = fair_strategies(self.kueue)
         self._nodes = {kind: f"{self.name}-{kind.replace('.', '-')}" for kind in self.instance_types}
         self._certificates = issue(self.name)
         self._refusals = Refusals()
@@ -89,7 +93,7 @@ class LocalCluster:
 
     def _controllers(self) -> dict[str, Any]:
         return {
-            "kueue": Kueue(self._api),
+            "kueue": Kueue(self._api, self._fair),
             "jobs": Jobs(self._api, self.speed),
             "scheduler": Scheduler(self._api, self._nodes.values()),
             "kubelet": self._kubelet,

@@ -7,6 +7,7 @@ lies in the cohort above, where whoever needs it finds it, up to his `borrowingL
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from typing import NamedTuple
 
 from localcloud.kubernetes.objects import Object, dig, name_of
 from localcloud.kubernetes.quantities import parse
@@ -34,6 +35,7 @@ class Node:
     is_queue: bool = False
     parent: "Node | None" = None
     in_circle: bool = False
+    weight: Fraction = Fraction(1)
     members: list["Node"] = field(default_factory=list)
     _used: Usage = field(default_factory=dict)
     _totals: Usage = field(default_factory=dict)
@@ -41,6 +43,10 @@ class Node:
     def quota(self, key: Key) -> Quota:
         """What is said here of a resource."""
         return self.quotas.get(key, Quota())
+
+    def covered(self) -> frozenset[Key]:
+        """Every resource of every flavor that the node or a member has a quota of."""
+        return frozenset(self.quotas).union(*(member.covered() for member in self.members))
 
     def used(self, key: Key) -> Fraction:
         """What counts against `total`."""
@@ -92,6 +98,10 @@ class Node:
             yield node
             node = node.parent
 
+    def root(self) -> "Node":
+        """Give the top of the tree."""
+        return next(reversed(list(self.above())), self)
+
     def height(self) -> int:
         """Give the distance to the furthest member."""
         return max((member.height() + 1 for member in self.members), default=0)
@@ -121,17 +131,40 @@ class Node:
             self.give(key, amount)
 
 
+class Forest(NamedTuple):
+    """All trees: the nodes of queues and of cohorts by name; cohorts of a circle are left out."""
+
+    queues: dict[str, Node]
+    cohorts: dict[str, Node]
+
+
 def plant(queues: Iterable[Object], cohorts: Sequence[Object]) -> dict[str, Node]:
     """Give the node of every queue, by name, in its tree; a cohort that is named but not there has no quota and no limits."""
-    groups = {name_of(one): Node(name_of(one), quotas_of(one)) for one in cohorts}
+    return forest(queues, cohorts).queues
+
+
+def forest(queues: Iterable[Object], cohorts: Sequence[Object]) -> Forest:
+    """Give the nodes of queues and cohorts."""
+    groups = {name_of(one): Node(name_of(one), quotas_of(one), weight=weight_of(one)) for one in cohorts}
     for one in cohorts:
         _join(groups[name_of(one)], dig(one, "spec", "parentName"), groups)
-    leaves = [(Node(name_of(one), quotas_of(one), is_queue=True), one["spec"].get("cohortName")) for one in queues]
+    leaves = [(_leaf(one), one["spec"].get("cohortName")) for one in queues]
     for leaf, cohort in leaves:
         _join(leaf, cohort, groups)
     for leaf, _ in leaves:
         _cut_circle(leaf)
-    return {leaf.name: leaf for leaf, _ in leaves}
+    sound = {name: node for name, node in groups.items() if not _is_in_circle(node)}
+    return Forest({leaf.name: leaf for leaf, _ in leaves}, sound)
+
+
+def _leaf(queue: Object) -> Node:
+    return Node(name_of(queue), quotas_of(queue), is_queue=True, weight=weight_of(queue))
+
+
+def weight_of(thing: Object) -> Fraction:
+    """Give what fair sharing divides the share of a queue or a cohort by."""
+    weight = dig(thing, "spec", "fairSharing", "weight")
+    return Fraction(1) if weight is None else parse(weight)
 
 
 def _join(node: Node, cohort: str | None, groups: dict[str, Node]) -> None:
@@ -142,12 +175,17 @@ def _join(node: Node, cohort: str | None, groups: dict[str, Node]) -> None:
 
 def _cut_circle(leaf: Node) -> None:
     """Take a queue out of a tree that bites its own tail: it admits nothing until somebody mends that."""
+    if _is_in_circle(leaf):
+        leaf.parent, leaf.in_circle = None, True
+
+
+def _is_in_circle(start: Node) -> bool:
     seen = set()
-    for node in leaf.above():
-        if id(node) in seen:
-            leaf.parent, leaf.in_circle = None, True
-            return
-        seen.add(id(node))
+    for node in start.above():
+        if node in seen:
+            return True
+        seen.add(node)
+    return False
 
 
 def quotas_of(thing: Object) -> dict[Key, Quota]:

@@ -37,9 +37,10 @@ _COMPONENT = "batch/job-kueue-controller"
 
 @dataclass
 class Kueue:
-    """The queueing system of one cluster."""
+    """The queueing system of one cluster; `fair` names the strategies of fair sharing, none while it is off."""
 
     api: Api
+    fair: tuple[str, ...] = ()
 
     def reconcile(self) -> float | None:
         """Look at every Job, Workload and queue once."""
@@ -47,12 +48,12 @@ class Kueue:
         jobs = {uid_of(job): job for job in self.api.store.all_of(JOBS)}
         self._drop_ownerless(jobs.keys())
         owned = {uid: w for w in self.api.store.all_of(WORKLOADS) for uid in owner_uids(w)}
-        queues = Queues(self.api)
+        queues = Queues(self.api, self.fair)
         for uid, job in jobs.items():
             if labels_of(job).get(QUEUE_LABEL) and not is_deleted(job) and self.api.accepts(namespace_of(job)):
                 self._follow(job, owned.get(uid), queues)
-        Admission(self.api, Queues(self.api), jobs).run()
-        QueueStatus(self.api, Queues(self.api)).write()
+        Admission(self.api, Queues(self.api, self.fair), jobs).run()
+        QueueStatus(self.api, Queues(self.api, self.fair)).write()
         Ungating(self.api).run()
         return None
 

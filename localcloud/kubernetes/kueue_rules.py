@@ -192,7 +192,7 @@ def _admit_topology(topology: Object, old: Object | None) -> Iterator[Cause]:
 
 
 def _share_causes(spec: Object) -> Iterator[Cause]:
-    """Check a weight; it is stored, and counts for nothing while fair sharing is off, as Kueue's default has it."""
+    """Check a weight; while fair sharing is off, as by default, it is kept and counts for nothing."""
     share = spec.get("fairSharing")
     if share is not None:
         share.setdefault("weight", "1")

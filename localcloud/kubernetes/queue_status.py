@@ -13,7 +13,7 @@ from localcloud.kubernetes.kueue_rules import IN_USE
 from localcloud.kubernetes.objects import Object, dig, is_deleted, is_true, name_of, set_condition
 from localcloud.kubernetes.quantities import write
 from localcloud.kubernetes.queues import Queues, flavor_quotas
-from localcloud.kubernetes.resources import CLUSTER_QUEUES, FLAVORS, LOCAL_QUEUES, Resource
+from localcloud.kubernetes.resources import CLUSTER_QUEUES, COHORTS, FLAVORS, LOCAL_QUEUES, Resource
 
 _MANAGER = "kueue"
 
@@ -32,6 +32,8 @@ class QueueStatus:
             self._write(CLUSTER_QUEUES, queue, self._cluster_status(queue, waiting))
             if is_deleted(queue) and not self.queues.reserving(name_of(queue)):
                 self._release(CLUSTER_QUEUES, queue)
+        for cohort in self.queues.cohorts.values():
+            self._write(COHORTS, cohort, {**(cohort.get("status") or {}), **self._fair_part(cohort)})
         for local in self.queues.local.values():
             self._write(LOCAL_QUEUES, local, self._local_status(local))
         used = {entry["name"] for queue in self.queues.cluster.values() for entry in flavor_quotas(queue)}
@@ -40,7 +42,7 @@ class QueueStatus:
                 self._release(FLAVORS, flavor)
 
     def _write(self, resource: Resource, thing: Object, status: Object) -> None:
-        if status != thing.get("status"):
+        if status != (thing.get("status") or {}):
             self.api.write_status(resource, thing, status, _MANAGER)
 
     def _release(self, resource: Resource, thing: Object) -> None:
@@ -54,9 +56,13 @@ class QueueStatus:
         holding = self.queues.reserving(name_of(queue))
         used = cohorts.usage_of(holding)
         usage = [_usage(entry, used, borrowed_beyond=cohorts.quotas_of(queue)) for entry in flavor_quotas(queue)]
-        status = _counted(queue, waiting, holding, usage)
+        status = {**_counted(queue, waiting, holding, usage), **self._fair_part(queue)}
         _set_active(queue, status, *self._cluster_verdict(queue))
         return status
+
+    def _fair_part(self, queue: Object) -> Object:
+        share = self.queues.share(queue)
+        return {} if share is None else {"fairSharing": {"weightedShare": share}}
 
     def _cluster_verdict(self, queue: Object) -> tuple[str, str]:
         if is_deleted(queue):

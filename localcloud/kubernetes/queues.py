@@ -6,27 +6,30 @@
 from collections import deque
 from collections.abc import Iterator
 
-from localcloud.kubernetes import cohorts, quota
+from localcloud.kubernetes import cohorts, fair_turns, quota
 from localcloud.kubernetes.api import Api
 from localcloud.kubernetes.cohorts import Node, Usage
 from localcloud.kubernetes.grounds import Grounds
 from localcloud.kubernetes.objects import Object, dig, is_deleted, is_true, name_of, namespace_of, uid_of
-from localcloud.kubernetes.preemption import Case, Target, priority_of
+from localcloud.kubernetes.preemption_cases import Case, Target, priority_of
 from localcloud.kubernetes.resources import CLUSTER_QUEUES, COHORTS, FLAVORS, LOCAL_QUEUES, NAMESPACES, WORKLOADS
 from localcloud.kubernetes.selectors import by_label_object
+from localcloud.kubernetes.shares import share_of
 from localcloud.kubernetes.workloads import admission_queue
 
 
 class Queues:
-    """Everything about queues, read once."""
+    """Everything about queues, read once; `fair` names the strategies of fair sharing, none while it is off."""
 
-    def __init__(self, api: Api) -> None:
+    def __init__(self, api: Api, fair: tuple[str, ...] = ()) -> None:
         self._api = api
+        self.fair = fair
         self.cluster = {name_of(q): q for q in api.store.all_of(CLUSTER_QUEUES)}
         self.local = {(namespace_of(q), name_of(q)): q for q in api.store.all_of(LOCAL_QUEUES)}
         self.flavors = {name_of(f): f for f in api.store.all_of(FLAVORS)}
         self.grounds = Grounds(api, self.flavors)
-        self._nodes = cohorts.plant(self.cluster.values(), list(api.store.all_of(COHORTS)))
+        self.cohorts = {name_of(c): c for c in api.store.all_of(COHORTS)}
+        self._nodes, self._groups = cohorts.forest(self.cluster.values(), list(self.cohorts.values()))
         self._holding: dict[str, list[Object]] = {}
         self._promised: list[tuple[Node, Usage]] = []
         self._claimed: set[str] = set()
@@ -51,7 +54,8 @@ class Queues:
     def in_turn(self) -> Iterator[Object]:
         """Give the Workloads that want quota, in rounds as Kueue's scheduler does.
 
-        A round has the first of every queue: those first that would borrow from least far, then the highest priority, then the oldest.
+        A round has the first of every queue: those first that would borrow from least far, then the highest priority, then the oldest. With fair
+        sharing, shares come before these.
         """
         ordered = sorted(self.waiting, key=self._precedence)
         lines: dict[str, deque[Object]] = {}
@@ -60,7 +64,22 @@ class Queues:
         while lines:
             heads = [line.popleft() for line in lines.values()]
             lines = {name: line for name, line in lines.items() if line}
-            yield from sorted(heads, key=lambda w: (self._height(w), *self._precedence(w)))
+            yield from self._fairly(heads) if self.fair else sorted(heads, key=self._by_height)
+
+    def _fairly(self, heads: list[Object]) -> Iterator[Object]:
+        entries = []
+        for workload in heads:
+            queue = self.queue_of(workload)
+            if queue is None:
+                yield workload
+            else:
+                case = self.case(queue, workload)
+                usage = self.assign(case).usage
+                entries.append(fair_turns.Entry(workload, case.node, usage, self._precedence(workload)))
+        yield from fair_turns.in_turn(entries)
+
+    def _by_height(self, workload: Object) -> tuple[int, ...]:
+        return self._height(workload), *self._precedence(workload)
 
     def _precedence(self, workload: Object) -> tuple[int, int]:
         return -priority_of(workload), self._api.store.born(workload)
@@ -78,7 +97,13 @@ class Queues:
     def case(self, queue: Object, workload: Object) -> Case:
         """Give a Workload with its queue, its place in the tree, and who holds quota."""
         node = self._nodes[name_of(queue)]
-        return Case(workload, queue, node, {}, frozenset(), self._holding, self._api.store.born)
+        return Case(workload, queue, node, {}, frozenset(), self._holding, self._api.store.born, self.fair)
+
+    def share(self, queue_or_cohort: Object) -> int | None:
+        """Give the weighted share of a ClusterQueue or a Cohort; None while quota is not shared fairly."""
+        nodes = self._groups if queue_or_cohort["kind"] == "Cohort" else self._nodes
+        node = nodes.get(name_of(queue_or_cohort))
+        return share_of(node).written() if node and self.fair else None
 
     def promise(self, case: Case, gone: list[Target]) -> None:
         """Keep for a Workload what others free for it."""

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from fractions import Fraction
 
-from localcloud.kubernetes import preemption
+from localcloud.kubernetes import preemption_cases, victims
 from localcloud.kubernetes.cohorts import Key, Node, Usage
 from localcloud.kubernetes.objects import Object
-from localcloud.kubernetes.preemption import Case
+from localcloud.kubernetes.preemption_cases import Case
 from localcloud.kubernetes.quantities import Amounts, write
 from localcloud.kubernetes.workloads import pod_set_needs
 
@@ -195,17 +195,17 @@ class _Search:
         if amount <= available:
             return Way(Mode.FIT, height), ""
         short = f"insufficient unused quota for {resource} in flavor {flavor}, {write(amount - available)} more needed"
-        if amount <= node.quota(key).nominal or is_part or self.case.may_borrow:
+        if amount <= node.quota(key).nominal or is_part or self.case.may_preempt_beyond:
             return self._by_preemption(key, amount), short
         return Way(Mode.NEVER, height), short
 
     def _by_preemption(self, key: Key, amount: Fraction) -> Way:
         case = replace(self.case, needs={key: amount}, lacking=frozenset([key]))
-        found = preemption.targets(case)
+        found = victims.targets(case)
         if not found:
             return Way(Mode.NOBODY_GOES, height_of(case.node, key, amount)[0])
-        height = preemption.after(found, lambda: height_of(case.node, key, amount)[0])
-        own = any(target.reason == preemption.OWN for target in found)
+        height = preemption_cases.after(found, lambda: height_of(case.node, key, amount)[0])
+        own = any(target.reason == preemption_cases.OWN for target in found)
         return Way(Mode.PREEMPT if own else Mode.RECLAIM, height)
 
 

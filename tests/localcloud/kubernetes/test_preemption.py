@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from kubernetes.client.exceptions import ApiException
 
 from localcloud.kubernetes.cohorts import plant
-from localcloud.kubernetes.preemption import RECLAIMED, Case, targets
+from localcloud.kubernetes.preemption import targets
+from localcloud.kubernetes.preemption_cases import RECLAIMED, Case
 from tests.localcloud.kubernetes.test_cohorts import KEY, cohort, queue
 
 WITHIN = "due to prioritization in the ClusterQueue"
