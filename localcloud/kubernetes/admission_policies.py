@@ -24,12 +24,8 @@ def require_allowed(store: Store, write: Write) -> None:
         return
     for binding in store.all_of(POLICY_BINDINGS):
         policy = store.get(POLICIES, "", binding["spec"]["policyName"])
-        if (
-            policy is not None
-            and "Deny" in binding["spec"]["validationActions"]
-            and _concerns(store, policy, binding, write)
-        ):
-            _require(policy, binding, write, _variables(store, write))
+        if policy is not None and _concerns(store, policy, binding, write):
+            _judge(policy, binding, write, _variables(store, write))
 
 
 def _concerns(store: Store, policy: Object, binding: Object, write: Write) -> bool:
@@ -53,16 +49,20 @@ def _variables(store: Store, write: Write) -> Object:
     return {"object": write.new, "oldObject": write.old, "request": request, "namespaceObject": namespace}
 
 
-def _require(policy: Object, binding: Object, write: Write, variables: Object) -> None:
-    spec = policy["spec"]
-    for found in _denials(spec, variables) if _is_asked(spec, variables) else ():
-        reason, message = found
-        why = (
-            f"ValidatingAdmissionPolicy '{name_of(policy)}' with binding '{name_of(binding)}' denied request: {message}"
-        )
-        plain = forbidden(write.resource, write.name, why)
-        details = {**plain.details, "causes": [{"message": why}]}
-        raise StatusError(_CODES[reason], reason, plain.message, details)
+def _judge(policy: Object, binding: Object, write: Write, variables: Object) -> None:
+    """Do what the binding says for every validation that fails: refuse the write, or warn."""
+    spec, actions = policy["spec"], binding["spec"]["validationActions"]
+    who = f"ValidatingAdmissionPolicy '{name_of(policy)}' with binding '{name_of(binding)}'"
+    for reason, message in _denials(spec, variables) if _is_asked(spec, variables) else ():
+        if "Deny" in actions:
+            raise _denial(write, reason, f"{who} denied request: {message}")
+        if "Warn" in actions:
+            write.warn(f"Validation failed for {who}: {message}")
+
+
+def _denial(write: Write, reason: str, why: str) -> StatusError:
+    plain = forbidden(write.resource, write.name, why)
+    return StatusError(_CODES[reason], reason, plain.message, {**plain.details, "causes": [{"message": why}]})
 
 
 def _is_asked(spec: Object, variables: Object) -> bool:

@@ -15,8 +15,9 @@ from localcloud.kubernetes.kinds import Kinds
 from localcloud.kubernetes.objects import Object, dig, is_deleted, name_of, now
 from localcloud.kubernetes.ownership import Writer, record_update
 from localcloud.kubernetes.resources import NAMESPACES, Resource
+from localcloud.kubernetes.schema import strict_error
 from localcloud.kubernetes.store import Store
-from localcloud.kubernetes.writes import Write
+from localcloud.kubernetes.writes import Warn, Write, silently
 
 _KEPT = (
     "uid",
@@ -37,15 +38,17 @@ def _anything(_: Resource, __: Object, ___: Object | None) -> None:
 class Options:
     """How a write is done, and for whom (no user is a controller).
 
+    `validation` says what becomes of unknown fields, as `fieldValidation` does: Ignore, Warn or Strict. `warn` gets what the writer should know.
     `check` gets the new object and the old one, or None, and raises for what the writer may not write.
     """
 
     manager: str = "kube-controller-manager"
-    strict: bool = False
+    validation: str = "Ignore"
     dry_run: bool = False
     version: str = ""
     user: User | None = None
     check: Callable[[Resource, Object, Object | None], None] = _anything
+    warn: Warn = silently
 
 
 @dataclass(frozen=True)
@@ -94,7 +97,7 @@ class Api:
             self._require_namespace(resource, namespace, name_of(new))
             new = _judged(resource, new, None, options)
             options.check(resource, new, None)
-            self.admit(Write(resource, new, None, options.user, options.dry_run))
+            self.admit(Write(resource, new, None, options.user, options.dry_run, options.warn))
             if self.store.get(resource, namespace, name_of(new)) is not None:
                 raise errors.already_exists(resource, name_of(new))
             _stamp_birth(resource, new)
@@ -135,12 +138,12 @@ class Api:
             new = {**old, "metadata": dict(old["metadata"]), place.subresource: new.get(place.subresource) or {}}
             return _judged(place.resource, new, old, options) if place.resource.definition else new
         new["metadata"].update({key: old["metadata"][key] for key in _KEPT if key in old["metadata"]})
-        new = rules.decode(place.resource, new, _version(place.resource, options), strict=options.strict)
+        new = _decoded(place.resource, new, options)
         if place.resource.status:
             new = {**{k: v for k, v in new.items() if k != "status"}, **_status_of(old)}
         rules.admit(place.resource, new, old, _version(place.resource, options))
         options.check(place.resource, new, old)
-        self.admit(Write(place.resource, new, old, options.user, options.dry_run))
+        self.admit(Write(place.resource, new, old, options.user, options.dry_run, options.warn))
         return new
 
     def admit(self, write: Write) -> None:
@@ -170,7 +173,7 @@ class Api:
             if old is None and place.subresource:
                 raise errors.not_found(place.resource, place.name)
             declared = _declared(place, declared)
-            declared = rules.decode(place.resource, declared, _version(place.resource, options), strict=options.strict)
+            declared = _decoded(place.resource, declared, options)
             if old is None:
                 return True, self._apply_new(place, declared, writer, options)
             merged = apply(old, declared, writer, force=force)
@@ -194,9 +197,20 @@ def _version(resource: Resource, options: Options) -> str:
 
 
 def _judged(resource: Resource, new: Object, old: Object | None, options: Options) -> Object:
+    new = _decoded(resource, new, options)
+    rules.admit(resource, new, old, _version(resource, options))
+    return new
+
+
+def _decoded(resource: Resource, new: Object, options: Options) -> Object:
+    """Give the object without unknown fields; StatusError 400 for these when strict."""
+    unknown: list[str] = []
     version = _version(resource, options)
-    new = rules.decode(resource, new, version, strict=options.strict)
-    rules.admit(resource, new, old, version)
+    new = rules.decode(resource, new, version, unknown)
+    if unknown and options.validation == "Strict":
+        raise strict_error(resource.kind, version, unknown)
+    for path in unknown if options.validation == "Warn" else ():
+        options.warn(f'unknown field "{path}"')
     return new
 
 

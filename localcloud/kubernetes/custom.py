@@ -6,19 +6,17 @@ from localcloud.kubernetes import schema_rules, structural, validation
 from localcloud.kubernetes.errors import Cause
 from localcloud.kubernetes.objects import Object
 from localcloud.kubernetes.resources import Resource
-from localcloud.kubernetes.schema import Check, strict_error
+from localcloud.kubernetes.schema import Check
 
 _NOT_ASKED = "some validation rules were not checked because the object was invalid; correct the existing errors to complete validation"
 
 
-def decode(resource: Resource, thing: Object, version: str, *, strict: bool) -> Object:
-    """Give the object pruned and with its defaults; StatusError 400 for bad metadata, or unknown fields when strict."""
-    walk = Check(resource.kind, version)
+def decode(resource: Resource, thing: Object, version: str, unknown: list[str]) -> Object:
+    """Give the object pruned and with its defaults; the paths of unknown fields are added to `unknown`. StatusError 400 for bad metadata."""
+    walk = Check(resource.kind, version, unknown)
     metadata = walk.value("V1ObjectMeta", thing["metadata"], "metadata", resource.kind)
     schema = _schema(resource, version)
     kept = structural.prune(schema, {**thing, "metadata": metadata}, walk.unknown)
-    if strict and walk.unknown:
-        raise strict_error(resource.kind, version, walk.unknown)
     filled: Object = structural.fill(schema, kept)
     return filled
 

@@ -9,7 +9,6 @@ from typing import Any
 from localcloud.kubernetes.errors import Cause
 from localcloud.kubernetes.objects import Object, dig
 from localcloud.kubernetes.quantities import parse, requests
-from localcloud.kubernetes.schema import strict_error
 from localcloud.kubernetes.topology import HOSTNAME
 
 IN_USE = "kueue.x-k8s.io/resource-in-use"
@@ -65,15 +64,13 @@ _QUEUE_DEFAULTS: Object = {"queueingStrategy": "BestEffortFIFO", "stopPolicy": "
 _TOP = ("apiVersion", "kind", "metadata", "spec", "status")
 
 
-def check(thing: Object, version: str, *, strict: bool) -> Object:
+def check(thing: Object, _: str, unknown: list[str]) -> Object:
     """Give a Kueue object without unknown fields; unsupported fields stay, for `admit` to refuse."""
     allowed = (*_TOP, "value", "description") if thing["kind"] == "WorkloadPriorityClass" else _TOP
-    unknown = [key for key in thing if key not in allowed]
+    unknown += [key for key in thing if key not in allowed]
     kept = {key: value for key, value in thing.items() if key in allowed}
     if "spec" in kept:
         kept["spec"] = _prune(kept["spec"], _SPECS[thing["kind"]], "spec", unknown)
-    if strict and unknown:
-        raise strict_error(thing["kind"], version, unknown)
     return kept
 
 

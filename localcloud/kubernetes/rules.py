@@ -22,12 +22,12 @@ _LABEL_VALUE = re.compile(r"^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$")
 _RBAC_NAME = re.compile(r"^[^/%]+$")
 
 
-def decode(resource: Resource, thing: Object, version: str, *, strict: bool) -> Object:
-    """Give the object without unknown fields; StatusError 400 for wrong types, or unknown fields when strict."""
+def decode(resource: Resource, thing: Object, version: str, unknown: list[str]) -> Object:
+    """Give the object without unknown fields, whose paths are added to `unknown`; StatusError 400 for wrong types."""
     if resource.definition is not None:
-        return custom.decode(resource, thing, version, strict=strict)
+        return custom.decode(resource, thing, version, unknown)
     check = kueue_rules.check if resource.group == KUEUE else schema.check
-    return check(thing, version, strict=strict)
+    return check(thing, version, unknown)
 
 
 def admit(resource: Resource, new: Object, old: Object | None, version: str) -> None:

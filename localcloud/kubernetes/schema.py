@@ -97,14 +97,12 @@ class Check:
         return f'{self.kind} in version "{self.version}" cannot be handled as a {self.kind}'
 
 
-def check(thing: Object, version: str, *, strict: bool) -> Object:
-    """Give a built-in object without unknown fields; with `strict` an unknown field is StatusError 400."""
+def check(thing: Object, version: str, unknown: list[str]) -> Object:
+    """Give a built-in object without unknown fields, whose paths are added to `unknown`."""
     kind = thing["kind"]
-    walk = Check(kind, version)
+    walk = Check(kind, version, unknown)
     model = MODEL_NAMES.get(kind, f"V1{kind}")
     kept: Object = walk.value(model, thing, "", kind)
-    if strict and walk.unknown:
-        raise strict_error(kind, version, walk.unknown)
     return kept
 
 

@@ -111,6 +111,7 @@ class Connection(BaseHTTPRequestHandler):
         _log.debug(format, *args)
 
     def _serve(self) -> None:
+        self._warnings: list[str] = []
         try:
             self._send(self._answer())
         except StatusError as error:
@@ -132,7 +133,7 @@ class Connection(BaseHTTPRequestHandler):
         user = NOBODY if is_open else authenticate(headers, self.server.door.tokens)
         query = {key: values[-1] for key, values in parse_qs(url.query, keep_blank_values=True).items()}
         content_type = headers.get("Content-Type", "")
-        request = Request(self.command, url.path, query, headers, _decoded(raw, content_type), user)
+        request = Request(self.command, url.path, query, headers, _decoded(raw, content_type), user, self._warnings)
         return self.server.door.verbs.answer(request) if is_open else self._carry_out(request)
 
     def _carry_out(self, request: Request) -> Answer:
@@ -158,16 +159,24 @@ class Connection(BaseHTTPRequestHandler):
         content, kind = _encoded(answer.body)
         self.send_response_only(answer.code)
         self.send_header("Date", self.date_time_string())
+        self._send_warnings()
         for name, value in {**(headers or {}), "Content-Type": kind, "Content-Length": str(len(content))}.items():
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(content)
         self.wfile.flush()
 
+    def _send_warnings(self) -> None:
+        """Say every warning once, as RFC 7234 writes it: code, agent, text."""
+        for text in dict.fromkeys(self._warnings):
+            quoted = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", " ")
+            self.send_header("Warning", f'299 - "{quoted}"')
+
     def _stream(self, events: Iterator[Object]) -> None:
         self.send_response_only(200)
         self.send_header("Content-Type", "application/json")
         self.send_header("Transfer-Encoding", "chunked")
+        self._send_warnings()
         self.end_headers()
         self.wfile.flush()
         for event in events:

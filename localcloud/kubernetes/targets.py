@@ -15,7 +15,7 @@ _STATUS_OF_NAMESPACE = ("status", "finalize")
 
 @dataclass(frozen=True)
 class Request:
-    """One HTTP request, read and decoded; `body` is None where none was sent."""
+    """One HTTP request, read and decoded; `body` is None where none was sent. What its sender should know is added to `warnings`."""
 
     method: str
     path: str
@@ -23,6 +23,7 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=dict)
     body: Any = None
     user: User = NOBODY
+    warnings: list[str] = field(default_factory=list)
 
     def flag(self, name: str) -> bool:
         """Tell whether a query parameter is true."""

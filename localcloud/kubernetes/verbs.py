@@ -5,7 +5,17 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-from localcloud.kubernetes import discovery, errors, log_requests, selectors, tables, targets, versions, watching
+from localcloud.kubernetes import (
+    deprecations,
+    discovery,
+    errors,
+    log_requests,
+    selectors,
+    tables,
+    targets,
+    versions,
+    watching,
+)
 from localcloud.kubernetes.api import Api, Options, Place
 from localcloud.kubernetes.deletion import Deletion, delete
 from localcloud.kubernetes.logs import Line
@@ -22,6 +32,7 @@ _PATCHES: dict[str, Callable[[Any, Any], Any]] = {
     "application/strategic-merge-patch+json": strategic_patch,
 }
 _WATCH_SECONDS = 1800.0
+_VALIDATIONS = ("Ignore", "Strict", "Warn")
 Check = Callable[[Request, Resource, Object, Object | None], None]
 Logs = Callable[[Object, str], list[Line]]
 
@@ -49,6 +60,7 @@ class Verbs:
         if document is not None:
             return Answer(200, document)
         target = targets.parse(request.path, self.api.kinds)
+        request.warnings.extend(deprecations.warnings(target.resource, target.version))
         if target.subresource == "log":
             return Answer(200, self._log(request, target))
         act = getattr(self, f"_{targets.verb(request, target)}", None)
@@ -197,11 +209,20 @@ def _options(request: Request, target: Target) -> Options:
     agent = (request.headers.get("User-Agent") or "unknown").partition("/")[0]
     return Options(
         manager=request.query.get("fieldManager") or agent,
-        strict=request.query.get("fieldValidation") == "Strict",
+        validation=_validation(request),
         dry_run=dry_run == "All",
         version=target.version,
         user=request.user,
+        warn=request.warnings.append,
     )
+
+
+def _validation(request: Request) -> str:
+    wanted = request.query.get("fieldValidation") or "Warn"
+    if wanted not in _VALIDATIONS:
+        listed = ", ".join(f'"{word}"' for word in _VALIDATIONS)
+        raise errors.bad_request(f'fieldValidation: Unsupported value: "{wanted}": supported values: {listed}')
+    return wanted
 
 
 def _deletion(request: Request) -> Deletion:

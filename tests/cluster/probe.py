@@ -23,6 +23,7 @@ class Reply:
 
     code: int
     body: Any
+    warnings: list[str] = field(default_factory=list)
 
     @property
     def reason(self) -> str:
@@ -80,7 +81,8 @@ class Probe:
             sent["Content-Type"] = kind
         text = json.dumps(body) if body is not None else None
         answer = self._http.request(method, self.access.host + path, body=text, headers=sent)
-        return Reply(answer.status, json.loads(answer.data) if answer.data[:1] in b"{[" else answer.data.decode())
+        found = json.loads(answer.data) if answer.data[:1] in b"{[" else answer.data.decode()
+        return Reply(answer.status, found, answer.headers.getlist("Warning"))
 
     def get(self, path: str) -> Reply:
         return self.call("GET", path)

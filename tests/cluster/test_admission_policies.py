@@ -55,6 +55,19 @@ def denied(reply: Reply, code: int = 422, reason: str = "Invalid") -> str:
 SIZE = {"expression": "size(object.data) < 2", "message": "one key at most"}
 
 
+def test_a_binding_may_warn_instead(probe: Probe, enforce: Enforce, eventually: Any) -> None:
+    enforce(SIZE, actions=("Warn",))
+
+    def warned() -> list[str]:
+        reply = make(probe, "a", query="?dryRun=All", k="v", l="w")
+        assert reply.code == 201, reply.body
+        return reply.warnings
+
+    name = probe.namespace
+    said = f"Validation failed for ValidatingAdmissionPolicy '{name}' with binding '{name}': one key at most"
+    assert eventually(warned) == [f'299 - "{said}"']
+
+
 def test_an_expression_that_does_not_hold_denies(probe: Probe, enforce: Enforce) -> None:
     enforce(SIZE)
     reply = make(probe, "a", k="v", l="w")

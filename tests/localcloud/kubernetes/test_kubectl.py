@@ -100,6 +100,13 @@ def test_a_field_that_does_not_exist_is_refused_by_the_server(kubectl: Kubectl) 
     assert 'unknown field "spec.backofLimit"' in kubectl("apply", "-f", "-", given=wrong, code=1)
 
 
+def test_warnings_are_shown(kubectl: Kubectl) -> None:
+    wrong = job("typo").replace("backoffLimit", "backofLimit")
+    assert 'Warning: unknown field "spec.backofLimit"' in kubectl("create", "--validate=warn", "-f", "-", given=wrong)
+    old = kubectl("get", "clusterqueues.v1beta1.kueue.x-k8s.io")
+    assert "Warning: This version is deprecated. Use v1beta2 instead." in old
+
+
 def test_a_watch_shows_what_changes(kubectl: Kubectl) -> None:
     kubectl("apply", "-f", "-", given=job("seen"))
     kubectl("wait", "--for=condition=complete", "job/seen", "--timeout=20s")
