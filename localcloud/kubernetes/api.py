@@ -16,6 +16,7 @@ from localcloud.kubernetes.objects import Object, dig, is_deleted, name_of, now
 from localcloud.kubernetes.ownership import Writer, record_update
 from localcloud.kubernetes.resources import NAMESPACES, Resource
 from localcloud.kubernetes.schema import strict_error
+from localcloud.kubernetes.shapes import shape_of
 from localcloud.kubernetes.store import Store
 from localcloud.kubernetes.writes import Warn, Write, silently
 
@@ -103,7 +104,7 @@ class Api:
             _stamp_birth(resource, new)
             if "managedFields" not in new["metadata"]:
                 writer = Writer(options.manager, "Update", resource.api_version())
-                new["metadata"]["managedFields"] = record_update(new, None, writer)
+                new["metadata"]["managedFields"] = record_update(new, None, writer, shape_of(resource))
             return new if options.dry_run else self.store.put(resource, new)
 
     def accepts(self, namespace: str) -> bool:
@@ -128,7 +129,7 @@ class Api:
             old = self.get(place)
             new = self._edited(place, old, edit, options)
             writer = Writer(options.manager, "Update", place.resource.api_version(), place.subresource)
-            new["metadata"]["managedFields"] = record_update(new, old, writer)
+            new["metadata"]["managedFields"] = record_update(new, old, writer, shape_of(place.resource))
             return self._keep(place, old, new, options)
 
     def _edited(self, place: Place, old: Object, edit: Callable[[Object], Object], options: Options) -> Object:
@@ -173,17 +174,17 @@ class Api:
             if old is None and place.subresource:
                 raise errors.not_found(place.resource, place.name)
             declared = _declared(place, declared)
-            declared = _decoded(place.resource, declared, options)
+            declared = _decoded(place.resource, declared, options, filled=False)
             if old is None:
                 return True, self._apply_new(place, declared, writer, options)
-            merged = apply(old, declared, writer, force=force)
+            merged = apply(old, declared, writer, shape_of(place.resource), force=force)
             new = self._edited(place, old, lambda _: merged, options)
             new["metadata"]["managedFields"] = merged["metadata"]["managedFields"]
             return False, self._keep(place, old, new, options)
 
     def _apply_new(self, place: Place, declared: Object, writer: Writer, options: Options) -> Object:
         bare = {"apiVersion": declared["apiVersion"], "kind": declared["kind"], "metadata": {"name": place.name}}
-        merged = apply(bare, declared, writer, force=False)
+        merged = apply(bare, declared, writer, shape_of(place.resource), force=False)
         return self.create(place.resource, place.namespace, merged, options)
 
     def write_status(self, resource: Resource, thing: Object, status: Object, manager: str) -> Object:
@@ -202,11 +203,11 @@ def _judged(resource: Resource, new: Object, old: Object | None, options: Option
     return new
 
 
-def _decoded(resource: Resource, new: Object, options: Options) -> Object:
-    """Give the object without unknown fields; StatusError 400 for these when strict."""
+def _decoded(resource: Resource, new: Object, options: Options, *, filled: bool = True) -> Object:
+    """Give the object without unknown fields, and with its defaults unless it is only declared; StatusError 400 for these fields when strict."""
     unknown: list[str] = []
     version = _version(resource, options)
-    new = rules.decode(resource, new, version, unknown)
+    new = rules.decode(resource, new, version, unknown, filled=filled)
     if unknown and options.validation == "Strict":
         raise strict_error(resource.kind, version, unknown)
     for path in unknown if options.validation == "Warn" else ():

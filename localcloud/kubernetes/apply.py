@@ -18,19 +18,19 @@ from localcloud.kubernetes.ownership import (
     without,
     writer_of,
 )
-from localcloud.kubernetes.patches import strategic_patch
+from localcloud.kubernetes.shapes import Shape, keys_of
 
 Clash = tuple[Writer, str, Path]
 
 
-def apply(live: Object, declared: Object, writer: Writer, *, force: bool) -> Object:
+def apply(live: Object, declared: Object, writer: Writer, shape: Shape, *, force: bool) -> Object:
     """Give the merged object with new managed fields; StatusError 409 with one cause per field owned by another."""
-    wanted, present = leaves(declared), leaves(live)
+    wanted, present = leaves(declared, shape), leaves(live, shape)
     changed = {path for path, value in wanted.items() if path not in present or present[path] != value}
     clashes = _clashes(live, changed, writer)
     if clashes and not force:
         raise _refusal(clashes)
-    merged = _merge(live, declared, _dropped(live, set(wanted), writer))
+    merged = _merge(live, declared, _dropped(live, set(wanted), writer), shape)
     merged["metadata"]["managedFields"] = _entries(live, set(wanted), changed, writer)
     return merged
 
@@ -80,8 +80,8 @@ def _readable_step(step: str) -> str:
         return f".{step[2:]}"
     if step.startswith("v:"):
         return f"[={step[2:]}]"
-    key, _, value = step[3:-1].partition(":")
-    return f"[{key.strip(chr(34))}={value}]"
+    listed = ",".join(f"{key}={json.dumps(value)}" for key, value in json.loads(step[2:]).items())
+    return f"[{listed}]"
 
 
 def _dropped(live: Object, wanted: set[Path], writer: Writer) -> set[Path]:
@@ -90,45 +90,56 @@ def _dropped(live: Object, wanted: set[Path], writer: Writer) -> set[Path]:
     return mine - wanted - others
 
 
-def _merge(live: Object, declared: Object, dropped: Iterable[Path]) -> Object:
+def _merge(live: Object, declared: Object, dropped: Iterable[Path], shape: Shape) -> Object:
     merged = copy.deepcopy(live)
     for path in sorted(dropped, key=len):
-        _drop(merged, path)
+        _drop(merged, path, shape)
     body = {key: part for key, part in declared.items() if key not in ("apiVersion", "kind")}
-    result: Object = strategic_patch(merged, body)
+    result: Object = _merged(merged, body, shape)
     return result
 
 
-def _drop(value: Any, path: Path) -> None:
+def _merged(value: Any, declared: Any, shape: Shape) -> Any:
+    """Give a value with what is declared of it; a null takes a field away."""
+    if isinstance(declared, dict) and not shape.is_replaced:
+        found = dict(value) if isinstance(value, dict) else {}
+        for key, part in declared.items():
+            found[key] = None if part is None else _merged(found.get(key), part, shape.field(key))
+        return {key: part for key, part in found.items() if part is not None}
+    if isinstance(declared, list) and isinstance(value, list):
+        return _merged_list(value, declared, shape)
+    return copy.deepcopy(declared)
+
+
+def _merged_list(value: list[Any], declared: list[Any], shape: Shape) -> list[Any]:
+    before, keys = keys_of(value, shape), keys_of(declared, shape)
+    if not keys or len(before) < len(value):
+        return copy.deepcopy(declared)
+    items = dict(zip(before, value, strict=True))
+    for key, part in zip(keys, declared, strict=True):
+        items[key] = _merged(items.get(key), part, shape.item())
+    return list(items.values())
+
+
+def _drop(value: Any, path: Path, shape: Shape) -> None:
     step, rest = path[0], path[1:]
     if step.startswith("f:"):
-        _drop_field(value, step[2:], rest)
-    elif isinstance(value, list):
-        _drop_item(value, step, rest)
+        _drop_field(value, step[2:], rest, shape)
+    elif isinstance(value, list) and step in (keys := keys_of(value, shape)):
+        item = value[keys.index(step)]
+        if rest:
+            _drop(item, rest, shape.item())
+        if not rest or not item:
+            value.remove(item)
 
 
-def _drop_field(value: Any, key: str, rest: Path) -> None:
+def _drop_field(value: Any, key: str, rest: Path, shape: Shape) -> None:
     if not isinstance(value, dict) or key not in value:
         return
     if rest:
-        _drop(value[key], rest)
+        _drop(value[key], rest, shape.field(key))
     if not rest or value[key] in ({}, []):
         del value[key]
-
-
-def _drop_item(items: list[Any], step: str, rest: Path) -> None:
-    wanted = json.loads(step[2:])
-    for item in [i for i in items if _is_item(i, wanted)]:
-        if rest:
-            _drop(item, rest)
-        if not rest or not item:
-            items.remove(item)
-
-
-def _is_item(item: Any, wanted: Any) -> bool:
-    if isinstance(wanted, dict):
-        return isinstance(item, dict) and all(item.get(key) == value for key, value in wanted.items())
-    return bool(item == wanted)
 
 
 def _entries(live: Object, wanted: set[Path], changed: set[Path], writer: Writer) -> list[Object]:

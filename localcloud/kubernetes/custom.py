@@ -11,14 +11,16 @@ from localcloud.kubernetes.schema import Check
 _NOT_ASKED = "some validation rules were not checked because the object was invalid; correct the existing errors to complete validation"
 
 
-def decode(resource: Resource, thing: Object, version: str, unknown: list[str]) -> Object:
-    """Give the object pruned and with its defaults; the paths of unknown fields are added to `unknown`. StatusError 400 for bad metadata."""
+def decode(resource: Resource, thing: Object, version: str, unknown: list[str], *, filled: bool = True) -> Object:
+    """Give the object pruned and, when it is to be `filled`, with its defaults; the paths of unknown fields are added to `unknown`.
+
+    StatusError 400 for bad metadata.
+    """
     walk = Check(resource.kind, version, unknown)
     metadata = walk.value("V1ObjectMeta", thing["metadata"], "metadata", resource.kind)
     schema = _schema(resource, version)
     kept = structural.prune(schema, {**thing, "metadata": metadata}, walk.unknown)
-    filled: Object = structural.fill(schema, kept)
-    return filled
+    return dict(structural.fill(schema, kept)) if filled else kept
 
 
 def _schema(resource: Resource, version: str) -> Object:

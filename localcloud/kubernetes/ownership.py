@@ -1,15 +1,15 @@
 """Who owns which field: `metadata.managedFields`, read and written in the FieldsV1 form.
 
-A path is a tuple of FieldsV1 keys (`f:data`, `k:{"name":"c"}`, `v:"x"`), so encoding is only nesting.
+A path is a tuple of FieldsV1 keys (`f:data`, `k:{"name":"c"}`, `v:"x"`), so encoding is only nesting. What is owned as a whole and what item by
+item is the kind's to say (shapes.py).
 """
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from localcloud.kubernetes.objects import Object, now
-from localcloud.kubernetes.patches import MERGE_KEYS, SETS, is_keyed
+from localcloud.kubernetes.shapes import Shape, keys_of
 
 Path = tuple[str, ...]
 _NOT_OWNED = {
@@ -29,7 +29,7 @@ class Writer:
     subresource: str = ""
 
 
-def leaves(thing: Object) -> dict[Path, Any]:
+def leaves(thing: Object, shape: Shape) -> dict[Path, Any]:
     """Give every field that can be owned, with its value."""
     found: dict[Path, Any] = {}
     for key, part in thing.items():
@@ -37,27 +37,21 @@ def leaves(thing: Object) -> dict[Path, Any]:
             continue
         owned = {k: v for k, v in part.items() if k not in _NOT_OWNED} if key == "metadata" else part
         if owned or key != "metadata":
-            _walk(owned, (f"f:{key}",), key, found)
+            _walk(owned, shape.field(key), (f"f:{key}",), found)
     return found
 
 
-def _walk(value: Any, path: Path, name: str, found: dict[Path, Any]) -> None:
-    if isinstance(value, dict) and value:
+def _walk(value: Any, shape: Shape, path: Path, found: dict[Path, Any]) -> None:
+    if isinstance(value, dict) and value and not shape.is_replaced:
         for key, part in value.items():
-            _walk(part, (*path, f"f:{key}"), key, found)
-    elif isinstance(value, list) and value and name in SETS:
-        found.update({(*path, f"v:{json.dumps(item)}"): item for item in value})
-    elif isinstance(value, list) and value and is_keyed(value, name):
-        _walk_items(value, path, MERGE_KEYS[name], found)
+            _walk(part, shape.field(key), (*path, f"f:{key}"), found)
+    elif isinstance(value, list) and (keys := keys_of(value, shape)):
+        for key, item in zip(keys, value, strict=True):
+            found[(*path, key)] = item if shape.is_set else _ITEM
+            if not shape.is_set:
+                _walk(item, shape.item(), (*path, key), found)
     else:
         found[path] = value
-
-
-def _walk_items(items: list[Object], path: Path, key: str, found: dict[Path, Any]) -> None:
-    for item in items:
-        inner = (*path, "k:" + json.dumps({key: item[key]}, separators=(",", ":")))
-        found[inner] = _ITEM
-        _walk(item, inner, "", found)
 
 
 def encode(paths: Iterable[Path]) -> Object:
@@ -122,9 +116,9 @@ def without(found: list[Object], paths: Iterable[Path]) -> list[Object]:
     return kept
 
 
-def record_update(new: Object, old: Object | None, writer: Writer) -> list[Object]:
+def record_update(new: Object, old: Object | None, writer: Writer, shape: Shape) -> list[Object]:
     """Give the entries after an update: what changed belongs to the writer and to nobody else."""
-    was, now_is = leaves(old) if old else {}, leaves(new)
+    was, now_is = leaves(old, shape) if old else {}, leaves(new, shape)
     changed = {path for path, value in now_is.items() if path not in was or was[path] != value}
     gone = was.keys() - now_is.keys()
     found = entries(old) if old else []

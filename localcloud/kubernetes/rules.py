@@ -22,10 +22,13 @@ _LABEL_VALUE = re.compile(r"^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$")
 _RBAC_NAME = re.compile(r"^[^/%]+$")
 
 
-def decode(resource: Resource, thing: Object, version: str, unknown: list[str]) -> Object:
-    """Give the object without unknown fields, whose paths are added to `unknown`; StatusError 400 for wrong types."""
+def decode(resource: Resource, thing: Object, version: str, unknown: list[str], *, filled: bool = True) -> Object:
+    """Give the object without unknown fields, whose paths are added to `unknown`; StatusError 400 for wrong types.
+
+    A custom one has the defaults of its schema when it is to be `filled`.
+    """
     if resource.definition is not None:
-        return custom.decode(resource, thing, version, unknown)
+        return custom.decode(resource, thing, version, unknown, filled=filled)
     check = kueue_rules.check if resource.group == KUEUE else schema.check
     return check(thing, version, unknown)
 

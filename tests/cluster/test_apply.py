@@ -78,18 +78,6 @@ def test_an_apply_needs_a_manager(probe):
     assert probe.patch(f"{probe.maps}/m", body, "application/apply-patch+yaml").code == 400
 
 
-def test_an_item_of_a_keyed_list_no_longer_declared_is_removed(probe):
-    path = f"/api/v1/namespaces/{probe.namespace}/serviceaccounts/s?fieldManager=one"
-
-    def apply(*names):
-        body = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "s"}}
-        secrets = {"imagePullSecrets": [{"name": name} for name in names]}
-        return probe.patch(path, {**body, **secrets}, "application/apply-patch+yaml")
-
-    apply("one", "two")
-    assert apply("two").body["imagePullSecrets"] == [{"name": "two"}]
-
-
 def test_a_strict_apply_names_an_unknown_field(probe):
     body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "m"}, "nope": 1}
     path = f"{probe.maps}/m?fieldManager=one&fieldValidation=Strict"
