@@ -29,6 +29,7 @@ from localcloud.kubernetes.kubelet import Kubelet, register
 from localcloud.kubernetes.kueue import Kueue
 from localcloud.kubernetes.kueue_configuration import fair_strategies
 from localcloud.kubernetes.loops import Loop
+from localcloud.kubernetes.pod_priorities import settle_priority
 from localcloud.kubernetes.pod_security import require_secure
 from localcloud.kubernetes.refusals import Refusals
 from localcloud.kubernetes.request_log import RequestLog, Seen, When
@@ -69,7 +70,7 @@ class LocalCluster:
         self._certificates = issue(self.name)
         self._refusals = Refusals()
         self._requests = RequestLog()
-        self._api = Api(admissions=[require_secure, require_allowed, require_room])
+        self._api = Api(admissions=[settle_priority, require_secure, require_allowed, require_room])
         self._kubelet = Kubelet(Host(self._api, self.folder / ".pods", self.images, self.speed), self._nodes.values())
         self._authorizer = authorization.Authorizer(self._api)
         self._verbs = Verbs(self._api, self._kubelet.logs, Limits(self._authorizer).check)

@@ -11,7 +11,8 @@ _VERBS = ["create", "delete", "deletecollection", "get", "list", "patch", "updat
 _SHORT = {
     "configmaps": ["cm"], "clusterqueues": ["cq"], "customresourcedefinitions": ["crd"], "events": ["ev"], "localqueues": ["lq"],
     "namespaces": ["ns"], "nodes": ["no"], "persistentvolumeclaims": ["pvc"], "persistentvolumes": ["pv"], "pods": ["po"],
-    "resourceflavors": ["rf"], "resourcequotas": ["quota"], "serviceaccounts": ["sa"], "storageclasses": ["sc"], "workloads": ["wl"],
+    "priorityclasses": ["pc"], "resourceflavors": ["rf"], "resourcequotas": ["quota"], "serviceaccounts": ["sa"], "storageclasses": ["sc"],
+    "workloads": ["wl"],
 }  # fmt: skip
 _IN_ALL = ("pods", "jobs")
 OPEN = ("/version", "/readyz", "/livez", "/healthz")

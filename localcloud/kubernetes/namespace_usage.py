@@ -6,7 +6,6 @@ A pod that is over still counts as an object (`count/pods`) and takes nothing el
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
 
-from localcloud.kubernetes.errors import Cause
 from localcloud.kubernetes.objects import Object, dig, is_finished_pod
 from localcloud.kubernetes.quantities import Amounts, add, parse, read
 from localcloud.kubernetes.resources import CLAIMS, PODS, Resource
@@ -14,7 +13,6 @@ from localcloud.kubernetes.resources import CLAIMS, PODS, Resource
 _COUNTED = ("configmaps", "persistentvolumeclaims", "resourcequotas", "secrets")
 _COMPUTE = ("cpu", "memory", "requests.cpu", "requests.memory", "limits.cpu", "limits.memory")
 _PLAIN = ("cpu", "memory", "ephemeral-storage")  # `cpu` is another name of `requests.cpu`
-_NOT_HERE = "Forbidden: the local cluster does not support this field"
 _OF_CLASS = ".storageclass.storage.k8s.io/"
 
 
@@ -80,9 +78,3 @@ def may_take(resource: Resource, names: Iterable[str]) -> bool:
     """Tell whether objects of a kind can take anything that has one of these names."""
     own = {f"count/{resource.key}", resource.key if resource.key in _COUNTED else ""}
     return resource in (PODS, CLAIMS) or not own.isdisjoint(names)
-
-
-def admit_quota(new: Object, _: Object | None) -> list[Cause]:
-    """Check a ResourceQuota: one for some pods only is not counted here, so it is refused."""
-    found = [key for key in ("scopes", "scopeSelector") if (new.get("spec") or {}).get(key)]
-    return [Cause(f"spec.{key}", _NOT_HERE, "FieldValueForbidden") for key in found]

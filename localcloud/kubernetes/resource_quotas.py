@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
-from localcloud.kubernetes import namespace_usage
+from localcloud.kubernetes import namespace_usage, quota_scopes
 from localcloud.kubernetes.api import Api
 from localcloud.kubernetes.errors import forbidden
 from localcloud.kubernetes.objects import Object, dig, name_of, namespace_of
@@ -24,14 +24,15 @@ def require_room(store: Store, write: Write) -> None:
     if not quotas or new is None:
         return
     taken = {name: amount for name, amount in namespace_usage.of(resource, new).items() if amount}
-    used = _used(store, resource, namespace_of(new))
-    for quota in quotas:
-        if why := _unsaid(quota, resource, new) or _exceeded(quota, taken, used):
+    for quota in (one for one in quotas if quota_scopes.counts(one, resource, new)):
+        why = _unsaid(quota, resource, new) or _exceeded(quota, taken, _used(store, resource, quota))
+        if why:
             raise forbidden(resource, name_of(new), why)
 
 
-def _used(store: Store, resource: Resource, namespace: str) -> Amounts:
-    return add(namespace_usage.of(resource, thing) for thing in store.all_of(resource, namespace))
+def _used(store: Store, resource: Resource, quota: Object) -> Amounts:
+    things = store.all_of(resource, namespace_of(quota))
+    return add(namespace_usage.of(resource, thing) for thing in things if quota_scopes.counts(quota, resource, thing))
 
 
 def _unsaid(quota: Object, resource: Resource, new: Object) -> str:
@@ -72,12 +73,12 @@ class ResourceQuotas:
         """Count what every namespace with a quota uses."""
         for quota in self.api.store.all_of(QUOTAS):
             hard = _hard(quota)
-            used = self._used(namespace_of(quota), hard)
+            used = self._used(quota, hard)
             status = {"hard": dict(hard), "used": {name: _written(name, used) for name in hard}}
             if status != quota.get("status"):
                 self.api.write_status(QUOTAS, quota, status, "kube-controller-manager")
         return None
 
-    def _used(self, namespace: str, hard: Mapping[str, str]) -> Amounts:
+    def _used(self, quota: Object, hard: Mapping[str, str]) -> Amounts:
         counted = [r for r in self.api.kinds.all() if r.namespaced and namespace_usage.may_take(r, hard)]
-        return add(_used(self.api.store, resource, namespace) for resource in counted)
+        return add(_used(self.api.store, resource, quota) for resource in counted)

@@ -85,6 +85,9 @@ ROLE_BINDINGS = Resource(RBAC, "rolebindings", "RoleBinding")
 CLUSTER_ROLES = Resource(RBAC, "clusterroles", "ClusterRole", namespaced=False)
 CLUSTER_ROLE_BINDINGS = Resource(RBAC, "clusterrolebindings", "ClusterRoleBinding", namespaced=False)
 STORAGE_CLASSES = Resource("storage.k8s.io", "storageclasses", "StorageClass", namespaced=False)
+POD_PRIORITIES = Resource(
+    "scheduling.k8s.io", "priorityclasses", "PriorityClass", namespaced=False, counts_generations=True
+)
 DEFINITIONS = Resource(
     "apiextensions.k8s.io", "customresourcedefinitions", "CustomResourceDefinition", namespaced=False, status=True
 )
@@ -109,6 +112,7 @@ TOPOLOGIES = Resource(KUEUE, "topologies", "Topology", _KUEUE_VERSIONS, False)
 
 BUILT_IN = (
     NAMESPACES, CONFIG_MAPS, SECRETS, SERVICE_ACCOUNTS, PODS, EVENTS, NODES, VOLUMES, CLAIMS, QUOTAS, JOBS, ROLES,
-    ROLE_BINDINGS, CLUSTER_ROLES, CLUSTER_ROLE_BINDINGS, STORAGE_CLASSES, DEFINITIONS, POLICIES, POLICY_BINDINGS, CLUSTER_QUEUES, LOCAL_QUEUES,
+    ROLE_BINDINGS, CLUSTER_ROLES, CLUSTER_ROLE_BINDINGS, STORAGE_CLASSES, POD_PRIORITIES, DEFINITIONS, POLICIES,
+    POLICY_BINDINGS, CLUSTER_QUEUES, LOCAL_QUEUES,
     FLAVORS, WORKLOADS, WORKLOAD_PRIORITIES, COHORTS, TOPOLOGIES,
 )  # fmt: skip

@@ -7,11 +7,11 @@ from localcloud.kubernetes import custom, kueue_rules, schema
 from localcloud.kubernetes.definition_rules import admit_definition
 from localcloud.kubernetes.errors import Cause, invalid
 from localcloud.kubernetes.job_rules import admit_job
-from localcloud.kubernetes.namespace_usage import admit_quota
 from localcloud.kubernetes.objects import Object, name_of
 from localcloud.kubernetes.pod_rules import admit_pod
 from localcloud.kubernetes.pod_security import label_causes
 from localcloud.kubernetes.policy_rules import admit_policy, admit_policy_binding
+from localcloud.kubernetes.quota_scopes import admit_quota
 from localcloud.kubernetes.rbac_rules import admit_binding, admit_role
 from localcloud.kubernetes.resources import KUEUE, Resource
 
@@ -89,12 +89,19 @@ def _admit_secret(new: Object, _: Object | None) -> list[Cause]:
     return []
 
 
+def _admit_priority(new: Object, old: Object | None) -> list[Cause]:
+    new.setdefault("preemptionPolicy", "PreemptLowerPriority")
+    changed = [key for key in ("value", "preemptionPolicy") if old is not None and old.get(key) != new.get(key)]
+    return [Cause(key, "Forbidden: may not be changed in an update.", "FieldValueForbidden") for key in changed]
+
+
 _RULES: dict[str, Rule] = {
     "Pod": admit_pod,
     "Job": admit_job,
     "Namespace": _admit_namespace,
     "PersistentVolumeClaim": _admit_claim,
     "Secret": _admit_secret,
+    "PriorityClass": _admit_priority,
     "Role": admit_role,
     "ClusterRole": admit_role,
     "RoleBinding": admit_binding,

@@ -156,3 +156,116 @@ def test_a_jobs_pod_that_does_not_fit_is_told_of_and_comes_when_there_is_room(pr
     assert probe.get(probe.pods).names == []
     probe.patch(path, {"spec": {"hard": {"pods": "1"}}})
     eventually(lambda: probe.get(probe.pods).names)
+
+
+def scoped(probe: Probe, name: str, hard: Json, **spec: Any) -> Reply:
+    path = f"/api/v1/namespaces/{probe.namespace}/resourcequotas"
+    body = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": name}}
+    return probe.post(path, {**body, "spec": {"hard": hard, **spec}})
+
+
+def counted(probe: Probe, name: str) -> str:
+    path = f"/api/v1/namespaces/{probe.namespace}/resourcequotas/{name}"
+    return str(used(probe, path).get("pods", ""))
+
+
+def a_pod(probe: Probe, name: str, resources: Json | None = None, **spec: Any) -> Reply:
+    container = {"name": "c", "image": "none.local/i", "resources": resources or {}}
+    whole = {"containers": [container], "schedulerName": "nobody", **spec}
+    return probe.post(probe.pods, {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": whole})
+
+
+ASKS: Json = {"requests": {"cpu": "1"}}
+
+
+@pytest.mark.parametrize(
+    ("scope", "inside", "outside"),
+    [
+        ("BestEffort", {}, {"resources": ASKS}),
+        ("NotBestEffort", {"resources": ASKS}, {}),
+        ("Terminating", {"activeDeadlineSeconds": 60}, {}),
+        ("NotTerminating", {}, {"activeDeadlineSeconds": 60}),
+    ],
+)
+def test_a_quota_of_a_scope_counts_its_pods_only(
+    probe: Probe, eventually: Any, scope: str, inside: Json, outside: Json
+) -> None:
+    assert scoped(probe, "q", {"pods": "1"}, scopes=[scope]).code == 201
+    eventually(lambda: counted(probe, "q") == "0")
+    for name in ("o1", "o2"):
+        assert a_pod(probe, name, **outside).code == 201
+    assert a_pod(probe, "i1", **inside).code == 201
+    assert why(a_pod(probe, "i2", **inside)) == "exceeded quota: q, requested: pods=1, used: pods=1, limited: pods=1"
+    eventually(lambda: counted(probe, "q") == "1")
+
+
+def test_only_pods_of_the_scope_must_say_what_a_quota_counts(probe: Probe, eventually: Any) -> None:
+    assert scoped(probe, "q", {"limits.cpu": "1", "pods": "9"}, scopes=["Terminating"]).code == 201
+    eventually(lambda: counted(probe, "q") == "0")
+    assert a_pod(probe, "lasting").code == 201
+    assert why(a_pod(probe, "short", activeDeadlineSeconds=60)) == "failed quota: q: must specify limits.cpu for: c"
+
+
+@pytest.fixture
+def classes(probe: Probe) -> Any:
+    """Two priority classes of the test's own."""
+    path = "/apis/scheduling.k8s.io/v1/priorityclasses"
+    names = [f"{probe.namespace}-{word}" for word in ("high", "low")]
+    for name, value in zip(names, (1000, 10), strict=True):
+        body = {"apiVersion": "scheduling.k8s.io/v1", "kind": "PriorityClass", "metadata": {"name": name}}
+        assert probe.post(path, {**body, "value": value}).code == 201
+    yield names
+    for name in names:
+        probe.call("DELETE", f"{path}/{name}")
+
+
+@pytest.mark.parametrize(("operator", "inside"), [("In", 1), ("NotIn", 2), ("Exists", 2), ("DoesNotExist", 1)])
+def test_a_selector_counts_pods_by_their_priority_class(
+    probe: Probe, eventually: Any, classes: list[str], operator: str, inside: int
+) -> None:
+    high, low = classes
+    values = {"values": [high]} if operator in ("In", "NotIn") else {}
+    expression = {"scopeName": "PriorityClass", "operator": operator, **values}
+    assert scoped(probe, "q", {"pods": "9"}, scopeSelector={"matchExpressions": [expression]}).code == 201
+    eventually(lambda: counted(probe, "q") == "0")
+    for name, more in {"h": {"priorityClassName": high}, "l": {"priorityClassName": low}, "n": {}}.items():
+        assert a_pod(probe, name, **more).code == 201
+    eventually(lambda: counted(probe, "q") == str(inside))
+
+
+def test_a_pod_has_the_priority_of_its_class(probe: Probe, classes: list[str]) -> None:
+    spec = a_pod(probe, "p", priorityClassName=classes[0]).body["spec"]
+    assert (spec["priority"], spec["preemptionPolicy"]) == (1000, "PreemptLowerPriority")
+    assert a_pod(probe, "plain").body["spec"]["priority"] == 0
+
+
+def test_a_priority_class_that_is_not_there_is_refused(probe: Probe) -> None:
+    assert why(a_pod(probe, "p", priorityClassName="nobody-made")) == (
+        "no PriorityClass with name nobody-made was found"
+    )
+
+
+@pytest.mark.parametrize(
+    ("hard", "spec", "words"),
+    [
+        ({"pods": "1"}, {"scopes": ["Nonsense"]}, "unsupported scope"),
+        ({"cpu": "1"}, {"scopes": ["BestEffort"]}, "unsupported scope applied to resource"),
+        ({"secrets": "1"}, {"scopes": ["Terminating"]}, "unsupported scope applied to resource"),
+        ({"pods": "1"}, {"scopes": ["BestEffort", "NotBestEffort"]}, "conflicting scopes"),
+        (
+            {"pods": "1"},
+            {"scopeSelector": {"matchExpressions": [{"scopeName": "PriorityClass", "operator": "In"}]}},
+            "at least one value",
+        ),
+    ],
+)
+def test_scopes_that_make_no_sense_are_refused(probe: Probe, hard: Json, spec: Json, words: str) -> None:
+    reply = scoped(probe, "q", hard, **spec)
+    assert (reply.code, words in reply.body["message"]) == (422, True), reply.body
+
+
+def test_scopes_do_not_change(probe: Probe) -> None:
+    assert scoped(probe, "q", {"pods": "1"}, scopes=["Terminating"]).code == 201
+    path = f"/api/v1/namespaces/{probe.namespace}/resourcequotas/q"
+    reply = probe.patch(path, {"spec": {"scopes": ["NotTerminating"]}})
+    assert (reply.code, "field is immutable" in reply.body["message"]) == (422, True)
