@@ -1,20 +1,25 @@
-"""Four ways in which a cluster does not let us in, each told apart by what to do about it. Every one is made on a real API server."""
+"""Five ways in which a cluster does not let us in, each told apart by what to do about it. Every one is made on a real API server."""
 
 import copy
-from collections.abc import Iterator
+import io
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
 import pytest
-from dropforge.adapters import cluster, connections
-from dropforge.adapters.connections import connect
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from botocore.exceptions import ClientError
+from dropforge.adapters import aws, cluster, connections
+from dropforge.adapters.connections import Role, connect
 from dropforge.domain.failures import Failure
 from dropforge.domain.onboarding import JOBS_AT_ONCE
 from dropforge.errors import InvalidInput, QuotaExceeded
 from kubernetes.client import RbacAuthorizationV1Api
+from urllib3 import HTTPResponse
 
 from tests.functions.conftest import forget_connections
 from tests.functions.site import DIGEST, Site
+from tests.functions.wires import answering
 
 
 @pytest.fixture(autouse=True)
@@ -73,6 +78,45 @@ def test_a_role_without_an_access_entry_is_named_with_the_command_that_makes_one
     assert failure.code == "ClusterAccessMissing"
     assert onsite.spec.reader_role in failure.why
     assert "aws eks create-access-entry" in failure.next
+
+
+DENIAL = (
+    "<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>User: arn:aws:sts::123456789012:assumed-role/watch/w is "
+    "not authorized to perform: sts:AssumeRole on resource: {role}</Message></Error></ErrorResponse>"
+)
+
+
+def denied(role: str, code: str) -> Callable[[AWSPreparedRequest], AWSResponse]:
+    """STS, which does not give a role away."""
+
+    def answer(request: AWSPreparedRequest) -> AWSResponse:
+        body = io.BytesIO(DENIAL.format(code=code, role=role).encode())
+        raw = HTTPResponse(body=body, status=403, preload_content=False)
+        return AWSResponse(request.url, 403, raw.headers, raw)  # type: ignore[arg-type]
+
+    return answer
+
+
+@pytest.mark.parametrize("kind", ["reader", "writer"])
+def test_a_role_that_aws_does_not_give_us_is_named_with_its_trust_policy(onsite: Site, kind: Role) -> None:
+    role = onsite.spec.reader_role if kind == "reader" else onsite.spec.writer_role
+    with (
+        answering(aws.sts(), "AssumeRole", denied(role, "AccessDenied")),
+        pytest.raises(InvalidInput) as raised,
+    ):
+        connect(onsite.spec, kind)
+    failure = raised.value.failure
+    assert (failure.code, failure.evidence["role"]) == ("ClusterRoleDenied", role)
+    assert f"not authorized to perform: sts:AssumeRole on resource: {role}" in failure.why
+    assert "trust policy" in failure.next
+
+
+def test_another_answer_of_sts_keeps_its_own_words(onsite: Site) -> None:
+    with (
+        answering(aws.sts(), "AssumeRole", denied(onsite.spec.reader_role, "RegionDisabledException")),
+        pytest.raises(ClientError, match="RegionDisabledException"),
+    ):
+        connect(onsite.spec, "reader")
 
 
 def test_a_rule_that_is_missing_is_named_in_the_servers_own_words(onsite: Site) -> None:

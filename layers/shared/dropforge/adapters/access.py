@@ -1,7 +1,7 @@
 """Why a cluster does not let us in. The server says 401 and no more, so what it may mean is looked at from our side, in the order in which EKS does.
 
-The cases are those of aws-iam-authenticator: a token is refused when its time is off by more than 15 minutes, when it was signed for another
-cluster's name, and when its role has no access entry. A 403 names what RBAC does not allow.
+Before that AWS may refuse us the cluster's role. The others are aws-iam-authenticator's cases: a token is refused when its time is off by more than
+15 minutes, when it was signed for another cluster's name, and when its role has no access entry. A 403 names what RBAC does not allow.
 """
 
 import re
@@ -32,6 +32,14 @@ def describe(cluster: Cluster) -> "ClusterTypeDef":
             why = f"There is no EKS cluster `{cluster.eks_name}` in this account and Region."
             raise InvalidInput("ClusterNameMismatch", why, {"cluster": cluster.name}) from error
         raise
+
+
+def role_denied(cluster: Cluster, role_arn: str, error: ClientError) -> Exception:
+    """Return what a refused sts:AssumeRole means, in AWS's words; any other answer passes as it is."""
+    if aws.code_of(error) not in ("AccessDenied", "AccessDeniedException"):
+        return error
+    why = str(error.response["Error"].get("Message") or f"sts:AssumeRole on {role_arn} was denied.")
+    return InvalidInput("ClusterRoleDenied", why, {"cluster": cluster.name, "role": role_arn})
 
 
 def explain(cluster: Cluster, role_arn: str, signed_at: datetime, error: Any) -> InvalidInput:

@@ -14,19 +14,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
-from typing import Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 from urllib.parse import urlencode
 
 import urllib3
 from botocore.auth import SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import ReadOnlyCredentials
+from botocore.exceptions import ClientError
 from kubernetes.client import ApiClient, Configuration
 from kubernetes.client.exceptions import ApiException
 
 from dropforge.adapters import access, aws, clock
 from dropforge.domain.clusters import Cluster
 from dropforge.errors import Conflict, InvalidInput, Unavailable
+
+if TYPE_CHECKING:
+    from mypy_boto3_sts.type_defs import CredentialsTypeDef
 
 Role = Literal["reader", "writer"]
 Verb = Literal["GET", "PATCH", "DELETE"]  # each may be repeated: PATCH is a server-side apply
@@ -94,13 +98,20 @@ def _tls(ca: str) -> ssl.SSLContext:
 
 def _sign_in(connection: Connection) -> None:
     """Give a connection a new token, used for 14 minutes or as long as the role's credentials last."""
-    assumed = aws.sts().assume_role(RoleArn=connection.role_arn, RoleSessionName="dropforge", DurationSeconds=900)[
-        "Credentials"
-    ]
+    assumed = _assume(connection)
     keys = assumed["AccessKeyId"], assumed["SecretAccessKey"], assumed["SessionToken"]
     connection.api.set_default_header("Authorization", f"Bearer {_token(keys, connection.spec.eks_name)}")
     connection.signed_at = clock.now()
     connection.fresh_until = min(connection.signed_at.timestamp() + TOKEN_SECONDS, assumed["Expiration"].timestamp())
+
+
+def _assume(connection: Connection) -> "CredentialsTypeDef":
+    """Take the cluster's role. Raises InvalidInput when AWS does not let us."""
+    role = connection.role_arn
+    try:
+        return aws.sts().assume_role(RoleArn=role, RoleSessionName="dropforge", DurationSeconds=900)["Credentials"]
+    except ClientError as error:
+        raise access.role_denied(connection.spec, role, error) from error
 
 
 def _token(keys: tuple[str, str, str], eks_name: str) -> str:

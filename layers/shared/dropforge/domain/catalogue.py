@@ -300,6 +300,13 @@ CATALOGUE: dict[str, Entry] = {
         "Make an access entry for the role (docs/operations.md, Clusters): aws eks create-access-entry --cluster-name NAME "
         "--principal-arn ROLE --kubernetes-groups dropforge-readers (or dropforge-writers).",
     ),
+    "ClusterRoleDenied": Entry(
+        "InvalidInput",
+        "AWS does not let the function take the cluster's role.",
+        "the platform team",
+        "Check that the role which the cause names exists and that its trust policy names the function's role (docs/operations.md, Clusters); "
+        "then retry the run.",
+    ),
     "ClusterRuleMissing": Entry(
         "InvalidInput",
         "The cluster knows our role, and no rule of RBAC allows what it asked for.",
