@@ -62,6 +62,7 @@ class LocalCloud(AbstractContextManager["LocalCloud"]):
             tokens=self._tokens(),
             instance_types=(INSTANCE_TYPE, SMALL),
             kueue=kueue or {},
+            ahead=self.aws.ahead,
         )
         self.parameters = parameters or {}
         self.outputs: dict[str, str] = {}

@@ -147,7 +147,11 @@ class LocalAws(AbstractContextManager["LocalAws"]):
 
     def time(self) -> datetime:
         """The time that functions see: the real one, and what it was made to jump."""
-        return datetime.now(UTC) + timedelta(seconds=self._runtime.shift)
+        return datetime.now(UTC) + timedelta(seconds=self.ahead())
+
+    def ahead(self) -> float:
+        """By how many seconds that time is ahead of the real one; clusters follow it."""
+        return self._runtime.shift
 
     def fault(self, service: str, operation: str, error: str, times: int = 1, status: int = 400) -> None:
         """Let the next `times` calls of `operation` (as botocore spells both names) answer with the error code `error`."""
@@ -233,7 +237,7 @@ class LocalAws(AbstractContextManager["LocalAws"]):
         self._stale.hide_for(seconds)
 
     def jump(self, seconds: float) -> None:
-        """Move the clock of functions and schedules, also back. A running handler keeps its time; the next one has the new."""
+        """Move the clock of functions, schedules and clusters, also back. A running handler keeps its time; the next one has the new."""
         self.clock.jump(seconds)
         self._runtime.jump(seconds)
         if seconds < 0:

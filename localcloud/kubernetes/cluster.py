@@ -19,6 +19,7 @@ from localcloud.kubernetes.admission_policies import require_allowed
 from localcloud.kubernetes.api import Api
 from localcloud.kubernetes.authentication import OWN_TOKEN, Tokens, User, nobody
 from localcloud.kubernetes.certificates import issue
+from localcloud.kubernetes.clock import Ahead, following, on_time
 from localcloud.kubernetes.containers import Host
 from localcloud.kubernetes.definitions import Definitions
 from localcloud.kubernetes.escalation import Limits
@@ -50,6 +51,7 @@ class LocalCluster:
 
     It has one node of each of the `instance_types`; `capacity` is that of each.
     `kueue` is Kueue's manager configuration, of which fair sharing is followed; ValueError names what is not.
+    `ahead` says by how many seconds its clock is ahead of ours; it may change at any time.
     `tokens` says who presents a bearer token; without it only clients that the cluster gave away itself get in.
     """
 
@@ -61,6 +63,7 @@ class LocalCluster:
     instance_types: tuple[str, ...] = field(default=(INSTANCE_TYPE,), kw_only=True)
     port: int = field(default=0, kw_only=True)
     tokens: Tokens = field(default=nobody, kw_only=True)
+    ahead: Ahead = field(default=on_time, kw_only=True)
     kueue: Mapping[str, Any] = field(default_factory=dict, kw_only=True)
 
     def __post_init__(self) -> None:
@@ -81,12 +84,13 @@ class LocalCluster:
         """Listen and let the controllers run."""
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / ".ca.pem").write_text(self.ca_pem)
-        for namespace in _FIRST_NAMESPACES:
-            self._api.create(NAMESPACES, "", {"metadata": {"name": namespace}})
-        authorization.install(self._api)
+        with following(self.ahead):
+            for namespace in _FIRST_NAMESPACES:
+                self._api.create(NAMESPACES, "", {"metadata": {"name": namespace}})
+            authorization.install(self._api)
+            self._loops = [Loop(name, self._api.store, part.reconcile) for name, part in self._controllers().items()]
         for kind in self.instance_types:
             self.add_node(kind)
-        self._loops = [Loop(name, self._api.store, part.reconcile) for name, part in self._controllers().items()]
         self.resume()
         for loop in self._loops:
             loop.start()
@@ -164,7 +168,8 @@ class LocalCluster:
         """Make the API reachable again, at the same address."""
         if self._server is None:
             door = Door(self._ask, self._authorizer, self._verbs)
-            self._server = Server(self.port, self._tls(), door, self._refusals, self._requests)
+            with following(self.ahead):
+                self._server = Server(self.port, self._tls(), door, self._refusals, self._requests)
             self.port = self._server.server_address[1]
 
     def _ask(self, token: str) -> User | None:
@@ -215,11 +220,13 @@ class LocalCluster:
 
     def lose_node(self, instance_type: str = INSTANCE_TYPE) -> None:
         """Lose a node as when its machine is terminated: processes die untold, Node and pods go; LookupError when it is lost already."""
-        self._kubelet.lose(self._nodes[instance_type])
+        with following(self.ahead):
+            self._kubelet.lose(self._nodes[instance_type])
 
     def add_node(self, instance_type: str = INSTANCE_TYPE) -> None:
         """Bring a node of the same name and capacity, empty, after `lose_node`."""
-        register(self._api, self._nodes[instance_type], instance_type, self.capacity)
+        with following(self.ahead):
+            register(self._api, self._nodes[instance_type], instance_type, self.capacity)
 
     def kill(self, pod: str) -> None:
         """Kill the processes of a running pod with SIGKILL; LookupError when none of that name runs."""

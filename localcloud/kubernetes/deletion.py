@@ -4,9 +4,9 @@ The default propagation of a Job is Orphan, as in a real cluster: a client that 
 """
 
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
-from localcloud.kubernetes import errors
+from localcloud.kubernetes import clock, errors
 from localcloud.kubernetes.api import Api, Place, place_of
 from localcloud.kubernetes.authentication import User
 from localcloud.kubernetes.objects import Object, is_deleted, is_finished_pod, owner_uids, uid_of
@@ -71,7 +71,7 @@ def _grace(place: Place, found: Object, deletion: Deletion) -> int:
 
 
 def _marked(place: Place, found: Object, finalizers: list[str], grace: int) -> Object:
-    until = datetime.now(UTC) + timedelta(seconds=grace)
+    until = clock.moment() + timedelta(seconds=grace)
     metadata = {
         "deletionTimestamp": until.strftime("%Y-%m-%dT%H:%M:%SZ"),
         **found["metadata"],

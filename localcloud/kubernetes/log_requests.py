@@ -4,10 +4,9 @@ By time, the last ones, stamped, and only then cut at a number of bytes: how the
 """
 
 import re
-import time
 from datetime import datetime
 
-from localcloud.kubernetes import errors
+from localcloud.kubernetes import clock, errors
 from localcloud.kubernetes.logs import Line
 from localcloud.kubernetes.targets import Request
 
@@ -42,7 +41,7 @@ def cut(lines: list[Line], request: Request) -> bytes:
 def _since(request: Request) -> int:
     """Nanoseconds since the epoch."""
     if "sinceSeconds" in request.query:
-        return time.time_ns() - request.number("sinceSeconds") * _SECOND
+        return clock.nanoseconds() - request.number("sinceSeconds") * _SECOND
     text = request.query.get("sinceTime")
     return 0 if text is None else _nanoseconds(text)
 

@@ -6,11 +6,12 @@ The output goes through a pipe, because only the reader at its other end can tel
 import os
 import select
 import threading
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+
+from localcloud.kubernetes import clock
 
 _CHUNK = 65536
 _SECOND = 1_000_000_000
@@ -42,7 +43,7 @@ class Log:
 
     def append(self, chunk: bytes) -> None:
         """Write what was printed just now."""
-        now = time.time_ns()
+        now = clock.nanoseconds()
         with self._lock, self.path.open("ab") as file:
             place = 0
             for part in _lines(chunk):
@@ -76,7 +77,7 @@ class Drain:
         self._log = log
         self._reader, self.writer = os.pipe()
         self._woken, self._wake = os.pipe()
-        self._thread = threading.Thread(target=self._copy, name=f"log-{log.path.stem}", daemon=True)
+        self._thread = clock.thread(self._copy, f"log-{log.path.stem}")
 
     def start(self) -> None:
         """Begin to copy, once the program holds its end of the pipe."""

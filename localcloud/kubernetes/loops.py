@@ -7,8 +7,10 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from localcloud.kubernetes import clock
 from localcloud.kubernetes.store import Store
 
+_LOOK_AGAIN = 1.0  # seconds, however far off what is due: the clock may jump meanwhile
 Reconcile = Callable[[], float | None]
 
 
@@ -23,7 +25,7 @@ class Loop:
     _thread: threading.Thread = field(init=False)
 
     def __post_init__(self) -> None:
-        self._thread = threading.Thread(target=self._run, name=f"kubernetes-{self.name}", daemon=True)
+        self._thread = clock.thread(self._run, f"kubernetes-{self.name}")
 
     def start(self) -> None:
         """Begin."""
@@ -45,5 +47,5 @@ class Loop:
             with self.store.lock:
                 seen = self.store.version
                 again = self.reconcile()
-                waited = again if again is None else max(again, 0.05)
+                waited = again if again is None else min(max(again, 0.05), _LOOK_AGAIN)
             self.store.wait(seen, waited)

@@ -4,21 +4,23 @@ Objects stay plain dictionaries: what a client stores must come back as it was, 
 A stored object is never changed in place; whoever wants to change one works on a copy.
 """
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
+
+from localcloud.kubernetes import clock
 
 Object = dict[str, Any]
 TERMINAL_PHASES = ("Succeeded", "Failed")
 
 
 def now() -> str:
-    """Give the current time as Kubernetes writes it: UTC, whole seconds."""
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    """Give the cluster's time as Kubernetes writes it: UTC, whole seconds."""
+    return clock.moment().strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def seconds_since(stamp: str) -> float:
     """Give the seconds passed since a time written by `now`."""
-    return (datetime.now(UTC) - datetime.fromisoformat(stamp)).total_seconds()
+    return (clock.moment() - datetime.fromisoformat(stamp)).total_seconds()
 
 
 def short(seconds: float) -> str:

@@ -6,7 +6,7 @@ import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from localcloud.kubernetes import events
+from localcloud.kubernetes import clock, events
 from localcloud.kubernetes.api import place_of
 from localcloud.kubernetes.containers import Container, Host
 from localcloud.kubernetes.deletion import Deletion, delete
@@ -36,7 +36,7 @@ class PodRun:
         once = "Never" if spec["restartPolicy"] == "Never" else "OnFailure"
         self.first = [self._container(part, once) for part in spec.get("initContainers") or []]
         self.main = [self._container(part, spec["restartPolicy"]) for part in spec["containers"]]
-        self._thread = threading.Thread(target=self._run, name=f"pod-{name_of(self.pod)}", daemon=True)
+        self._thread = clock.thread(self._run, f"pod-{name_of(self.pod)}")
 
     def _container(self, spec: Object, restart: str) -> Container:
         return Container(self.host, self.pod, spec, restart, self.folder, self._publish, self.stopping)
@@ -49,7 +49,7 @@ class PodRun:
     def _run(self) -> None:
         self._publish()
         if self._mount() and self._run_first():
-            threads = [threading.Thread(target=c.run, name=c.spec["name"], daemon=True) for c in self.main]
+            threads = [clock.thread(c.run, c.spec["name"]) for c in self.main]
             for thread in threads:
                 thread.start()
             for thread in threads:

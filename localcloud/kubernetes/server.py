@@ -12,13 +12,15 @@ import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from email.utils import format_datetime
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import yaml
 
-from localcloud.kubernetes import discovery, protobuf, reviews, targets
+from localcloud.kubernetes import clock, discovery, protobuf, reviews, targets
 from localcloud.kubernetes.authentication import NOBODY, Tokens, authenticate, is_own
 from localcloud.kubernetes.authorization import Authorizer, attempt_of
 from localcloud.kubernetes.errors import StatusError, bad_request
@@ -65,7 +67,7 @@ class Server(ThreadingHTTPServer):
         self._open: set[socket.socket] = set()
         self._open_lock = threading.Lock()
         super().__init__(("127.0.0.1", port), Connection)
-        self._thread = threading.Thread(target=self.serve_forever, args=(0.05,), name="kubernetes-api", daemon=True)
+        self._thread = clock.thread(partial(self.serve_forever, 0.05), "kubernetes-api")
         self._thread.start()
 
     def get_request(self) -> tuple[socket.socket, Any]:
@@ -75,6 +77,11 @@ class Server(ThreadingHTTPServer):
         with self._open_lock:
             self._open.add(wrapped)
         return wrapped, address
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Serve a connection in a thread of its own, at the cluster's time."""
+        serve = partial(self.process_request_thread, request, client_address)
+        clock.thread(serve, "kubernetes-connection").start()
 
     def close_request(self, request: Any) -> None:
         """Forget a finished connection."""
@@ -158,7 +165,7 @@ class Connection(BaseHTTPRequestHandler):
             return
         content, kind = _encoded(answer.body)
         self.send_response_only(answer.code)
-        self.send_header("Date", self.date_time_string())
+        self.send_header("Date", format_datetime(clock.moment(), usegmt=True))
         self._send_warnings()
         for name, value in {**(headers or {}), "Content-Type": kind, "Content-Length": str(len(content))}.items():
             self.send_header(name, value)

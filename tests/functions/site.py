@@ -133,7 +133,18 @@ def one_cluster(folder: Path) -> Iterator[Site]:
         for arn, role in roles.items()
     }
     tokens = EksTokens(spec.eks_name, ACCOUNT, entries.get, lambda: clock.now() + skew[0])
-    with LocalCluster(spec.eks_name, folder / "cluster", images=images, speed=100, tokens=tokens) as cluster:
+
+    def later() -> float:
+        return skew[0].total_seconds()
+
+    with LocalCluster(
+        spec.eks_name,
+        folder / "cluster",
+        images=images,
+        speed=100,
+        tokens=tokens,
+        ahead=later,
+    ) as cluster:
         prepare_team(cluster, builders.PROJECT.team, cpu="1")
         yield Site(cluster, spec, programs, entries, skew)
 

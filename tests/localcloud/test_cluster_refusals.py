@@ -76,7 +76,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     folder = tmp_path_factory.mktemp("place")
     with LocalAws(folder / "aws", speed=600) as aws:
         tokens = EksTokens(EKS_NAME, aws.account, lambda role: aws.access_entry(EKS_NAME, role), aws.time)
-        with LocalCluster(EKS_NAME, folder / "cluster", images={}, tokens=tokens) as cluster:
+        with LocalCluster(EKS_NAME, folder / "cluster", images={}, tokens=tokens, ahead=aws.ahead) as cluster:
             aws.register_cluster(EKS_NAME, cluster.endpoint, cluster.ca_pem)
             prepare_team(cluster, TEAM)
             roles = {
@@ -96,6 +96,14 @@ def test_a_token_of_a_clock_that_is_wrong_is_told_as_such(place: Place) -> None:
     failure = place.look(minutes=-20)
     assert failure["code"] == "ClusterTokenExpired"
     assert "+20 minutes away" in failure["why"]
+
+
+def test_a_cluster_whose_account_jumped_takes_no_token_of_before(place: Place) -> None:
+    place.aws.jump(20 * 60)
+    failure = place.look()
+    place.aws.jump(-20 * 60)
+    assert (failure["code"], "+20 minutes away" in failure["why"]) == ("ClusterTokenExpired", True)
+    assert place.look() == []
 
 
 def test_a_name_that_no_cluster_has_is_told_as_such(place: Place) -> None:
