@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from localcloud.kubernetes import errors, rules
 from localcloud.kubernetes.apply import apply
 from localcloud.kubernetes.authentication import User
-from localcloud.kubernetes.identity import check_kind, identified, require_lasting
+from localcloud.kubernetes.identity import as_declared, check_identity, identified, require_lasting
 from localcloud.kubernetes.kinds import Kinds
-from localcloud.kubernetes.objects import Object, dig, is_deleted, name_of, now
+from localcloud.kubernetes.objects import Object, is_deleted, name_of, now
 from localcloud.kubernetes.ownership import Writer, record_update
 from localcloud.kubernetes.resources import NAMESPACES, Resource
 from localcloud.kubernetes.schema import strict_error
@@ -134,7 +134,7 @@ class Api:
 
     def _edited(self, place: Place, old: Object, edit: Callable[[Object], Object], options: Options) -> Object:
         new = edit(copy.deepcopy(old))
-        _check_identity(place, old, new)
+        check_identity(place.resource, place.name, old, new)
         if place.subresource:
             new = {**old, "metadata": dict(old["metadata"]), place.subresource: new.get(place.subresource) or {}}
             return _judged(place.resource, new, old, options) if place.resource.definition else new
@@ -173,7 +173,7 @@ class Api:
             old = self.store.get(place.resource, place.namespace, place.name)
             if old is None and place.subresource:
                 raise errors.not_found(place.resource, place.name)
-            declared = _declared(place, declared)
+            declared = as_declared(place.resource, place.name, declared)
             declared = _decoded(place.resource, declared, options, filled=False)
             if old is None:
                 return True, self._apply_new(place, declared, writer, options)
@@ -228,33 +228,9 @@ def _stamp_birth(resource: Resource, new: Object) -> None:
         new.update({"status": first} if first else {})
 
 
-def _check_identity(place: Place, old: Object, new: Object) -> None:
-    check_kind(place.resource, new)
-    metadata, was = new.setdefault("metadata", {}), old["metadata"]
-    if metadata.get("name", place.name) != place.name:
-        message = f"the name of the object ({metadata['name']}) does not match the name on the URL ({place.name})"
-        raise errors.bad_request(message)
-    if metadata.get("uid", was["uid"]) != was["uid"]:
-        why = f"Precondition failed: UID in precondition: {metadata['uid']}, UID in object meta: {was['uid']}"
-        raise errors.conflict(place.resource, place.name, why)
-    if metadata.get("resourceVersion", was["resourceVersion"]) != was["resourceVersion"]:
-        why = "the object has been modified; please apply your changes to the latest version and try again"
-        raise errors.conflict(place.resource, place.name, why)
-
-
 def _status_of(thing: Object) -> Object:
     return {"status": thing["status"]} if "status" in thing else {}
 
 
 def _content(thing: Object) -> Object:
     return {key: part for key, part in thing.items() if key not in ("metadata", "status")}
-
-
-def _declared(place: Place, declared: Object) -> Object:
-    declared = copy.deepcopy(declared)
-    check_kind(place.resource, declared)
-    if dig(declared, "metadata", "managedFields"):
-        raise errors.bad_request("metadata.managedFields must be nil")
-    if dig(declared, "metadata", "name") not in (None, place.name):
-        raise errors.bad_request("the name of the object does not match the name on the URL")
-    return declared

@@ -5,7 +5,7 @@ import secrets
 import uuid
 
 from localcloud.kubernetes import errors
-from localcloud.kubernetes.objects import Object, is_deleted
+from localcloud.kubernetes.objects import Object, dig, is_deleted
 from localcloud.kubernetes.resources import Resource
 
 _LETTERS = "bcdfghjklmnpqrstvwxz2456789"
@@ -48,3 +48,29 @@ def require_lasting(resource: Resource) -> None:
     if resource.definition is not None and is_deleted(resource.definition):
         why = "create not allowed while custom resource definition is terminating"
         raise errors.StatusError(405, "MethodNotAllowed", why)
+
+
+def check_identity(resource: Resource, name: str, old: Object, new: Object) -> None:
+    """Check that a changed object is still the one of this name; StatusError 400, or 409 when it is another or a newer one."""
+    check_kind(resource, new)
+    metadata, was = new.setdefault("metadata", {}), old["metadata"]
+    if metadata.get("name", name) != name:
+        message = f"the name of the object ({metadata['name']}) does not match the name on the URL ({name})"
+        raise errors.bad_request(message)
+    if metadata.get("uid", was["uid"]) != was["uid"]:
+        why = f"Precondition failed: UID in precondition: {metadata['uid']}, UID in object meta: {was['uid']}"
+        raise errors.conflict(resource, name, why)
+    if metadata.get("resourceVersion", was["resourceVersion"]) != was["resourceVersion"]:
+        why = "the object has been modified; please apply your changes to the latest version and try again"
+        raise errors.conflict(resource, name, why)
+
+
+def as_declared(resource: Resource, name: str, declared: Object) -> Object:
+    """Give a copy of what an apply declares of the object of this name; StatusError 400 when it is about another."""
+    declared = copy.deepcopy(declared)
+    check_kind(resource, declared)
+    if dig(declared, "metadata", "managedFields"):
+        raise errors.bad_request("metadata.managedFields must be nil")
+    if dig(declared, "metadata", "name") not in (None, name):
+        raise errors.bad_request("the name of the object does not match the name on the URL")
+    return declared

@@ -8,7 +8,7 @@ import copy
 import time
 from dataclasses import dataclass, field
 
-from localcloud.kubernetes import events, job_pods, job_policies
+from localcloud.kubernetes import events, job_limits, job_pods, job_policies
 from localcloud.kubernetes.api import Api, Options, place_of
 from localcloud.kubernetes.creations import create_or_tell
 from localcloud.kubernetes.deletion import Deletion, delete
@@ -27,8 +27,6 @@ from localcloud.kubernetes.objects import (
 from localcloud.kubernetes.resources import JOBS, PODS
 
 COMPONENT = "job-controller"
-_BACKOFF_SECONDS = 10.0
-_BACKOFF_LIMIT_SECONDS = 600.0
 _ENDINGS = {"SuccessCriteriaMet": "Complete", "FailureTarget": "Failed"}
 
 
@@ -115,9 +113,9 @@ class JobPass:
         self.status.setdefault("startTime", now())
         if ending := self._by_policy():
             self._target(*ending)
-        elif self._has_succeeded():
+        elif job_limits.has_succeeded(self.spec, self.status, self.active):
             self._target("SuccessCriteriaMet", "CompletionsReached", "Reached expected number of succeeded pods")
-        elif self._is_past_backoff():
+        elif job_limits.is_past_backoff(self.spec, self.status, self.active):
             self._target("FailureTarget", "BackoffLimitExceeded", "Job has reached the specified backoff limit")
         elif self._is_past_deadline():
             self._target("FailureTarget", "DeadlineExceeded", "Job was active longer than specified deadline")
@@ -131,18 +129,6 @@ class JobPass:
             return None
         done, failed = self._done_indexes(), self._indexes("failedIndexes")
         return job_policies.success(self.job, done) or job_policies.too_many_failed(self.spec, done, failed)
-
-    def _has_succeeded(self) -> bool:
-        done = self.status.get("succeeded", 0)
-        if "completions" not in self.spec:
-            return done > 0 and not self.active
-        return bool(done >= self.spec["completions"])
-
-    def _is_past_backoff(self) -> bool:
-        limit: int = self.spec["backoffLimit"]
-        statuses = [s for pod in self.active for s in (pod.get("status") or {}).get("containerStatuses") or []]
-        restarts = sum(status["restartCount"] for status in statuses)
-        return bool(self.status.get("failed", 0) > limit or restarts >= max(limit, 1))
 
     def _is_past_deadline(self) -> bool:
         deadline = self.spec.get("activeDeadlineSeconds")
@@ -196,8 +182,7 @@ class JobPass:
         since = self.failed_at.get(uid_of(self.job))
         if not failures or since is None:
             return 0.0
-        whole = min(_BACKOFF_SECONDS * float(2 ** min(failures - 1, 10)), _BACKOFF_LIMIT_SECONDS) / self.speed
-        return whole - (time.monotonic() - since)
+        return job_limits.backoff_seconds(failures) / self.speed - (time.monotonic() - since)
 
     def _finish(self, target: str) -> None:
         self._stop_pods()
