@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from localcloud.kubernetes import cohorts as kueue
 from localcloud.kubernetes import kueue_rules, quota
-from localcloud.kubernetes.preemption import Case
+from localcloud.kubernetes.preemption_cases import Case
 from localcloud.kubernetes.quantities import parse
 from tests.domain.queues import NODE, OWN, Json, cluster_queue, flavor, forecast, named
 
@@ -53,10 +53,7 @@ def worlds(draw: st.DrawFn) -> tuple[list[Json], list[Json]]:
 
 def kueue_admits(queues: list[Json], cohorts: list[Json], asked: Json, *, empty: bool) -> bool:
     """What the local Kueue's flavor assigner says of one Workload."""
-    made = [
-        kueue_rules.check({"apiVersion": "v1", "kind": "ClusterQueue", **queue}, "v1beta2", strict=True)
-        for queue in queues
-    ]
+    made = [kueue_rules.check({"apiVersion": "v1", "kind": "ClusterQueue", **queue}, "v1beta2", []) for queue in queues]
     for queue in made:
         list(kueue_rules._RULES["ClusterQueue"](queue, None))
     nodes = kueue.plant(made, cohorts)
