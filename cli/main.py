@@ -5,7 +5,7 @@ import sys
 import typer
 from dropforge.client import Refused
 
-from cli import acting, doctor, looking, offline, planning, reporting, show
+from cli import acting, doctor, looking, offline, planning, reporting, show, verifying
 from cli.local import local
 from cli.output import console, errors
 
@@ -14,6 +14,7 @@ app = typer.Typer(
 )
 for _panel, _commands in (
     ("Before a run", (offline.check, planning.plan, planning.render)),
+    ("Checkpoints", (verifying.verify,)),
     (
         "Runs",
         (

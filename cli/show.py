@@ -71,7 +71,7 @@ def print_failure(console: Console, found: Failure) -> None:
     """Say what, why, whose move and what to do, then the last lines of the job's log."""
     console.print(Text(f"{found.code}: {found.what}", "bold red"))
     for name, text in (("why", found.why), ("whose move", found.whose), ("what to do", found.next)):
-        console.print(f"  {name + ':':12} {text}", highlight=False, soft_wrap=True)
+        console.print(f"  {name + ':':12} {text}", highlight=False, soft_wrap=True, markup=False)
     for key, value in found.evidence.items():
         for n, line in enumerate(value if isinstance(value, list) else [value]):
             if line not in (None, ""):

@@ -264,6 +264,30 @@ CATALOGUE: dict[str, Entry] = {
         "Dropforge",
         "Read which file or tensor is wrong in the evidence; the files on FSx are kept.",
     ),
+    "CheckpointDamaged": Entry(
+        "InvalidInput",
+        "The checkpoint is not whole.",
+        "you",
+        "Copy the named file again from where it was written, or take an older checkpoint; then verify again.",
+    ),
+    "CheckpointUnfinished": Entry(
+        "InvalidInput",
+        "The checkpoint was not finished.",
+        "you",
+        "If its run still writes, verify again when it has ended; if not, take an older checkpoint: nothing completes this one.",
+    ),
+    "CheckpointUnknown": Entry(
+        "InvalidInput",
+        "There is no checkpoint that we can name.",
+        "you",
+        "Name the checkpoint's own folder; docs/checkpoints.md lists the shapes that are known.",
+    ),
+    "CheckpointsMixed": Entry(
+        "InvalidInput",
+        "Checkpoints of more than one run lie there.",
+        "you",
+        "Name the folder of one of them; the evidence lists them.",
+    ),
     "JobsNotGone": Entry(
         "NotReady", "Jobs of a finished run still exist.", "time", "Nothing: their deletion is tried and read again."
     ),

@@ -7,34 +7,20 @@ is compared.
 
 import hashlib
 import json
-import struct
 from collections.abc import Callable, Mapping
-from math import prod
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from pydantic import Field, FiniteFloat, NonNegativeInt, ValidationError
+from pydantic import Field, FiniteFloat, ValidationError
 
 from dropforge.domain.values import Received, Sha256, Value
 from dropforge.errors import WorkloadFailed
 
+if TYPE_CHECKING:
+    from dropforge.domain.checkpoint_shapes.headers import Entries, Entry
+
 Read = Callable[[str, int, int], bytes]
 MANIFEST = "manifest.json"
 MARKER = "_SUCCESS.json"
-WIDTH = {
-    "F64": 8,
-    "F32": 4,
-    "BF16": 2,
-    "F16": 2,
-    "F8_E4M3": 1,
-    "F8_E5M2": 1,
-    "I64": 8,
-    "I32": 4,
-    "I16": 2,
-    "I8": 1,
-    "U8": 1,
-    "BOOL": 1,
-}
-MAX_HEADER = 100_000_000  # the format's own limit, bytes
 
 
 class Checkpoint(Value):
@@ -76,12 +62,6 @@ class CheckpointManifest(Received):
     loss_after: FiniteFloat | None = None
 
 
-class _Tensor(Received):
-    dtype: str
-    shape: tuple[NonNegativeInt, ...]
-    data_offsets: tuple[int, int]
-
-
 def reject(why: str, path: str) -> WorkloadFailed:
     """Return the error for a checkpoint that is not whole."""
     return WorkloadFailed("CheckpointRejected", why, {"file": path})
@@ -97,7 +77,7 @@ def verify(uri: str, sizes: Mapping[str, int], read: Read, expected_digest: str 
     if expected_digest is not None and digest != expected_digest:
         raise reject(f"manifest.json is {digest[:12]}, the verify job read {expected_digest[:12]}.", MANIFEST)
     listed = _check_listing(manifest, sizes)
-    tensors: dict[str, dict[str, _Tensor]] = {
+    tensors: dict[str, "Entries"] = {
         file.path: _check_header(file.path, file.bytes, read)
         for file in manifest.files
         if file.path.endswith(".safetensors")
@@ -145,33 +125,16 @@ def _check_listing(manifest: CheckpointManifest, sizes: Mapping[str, int]) -> di
     return listed
 
 
-def _check_header(path: str, size: int, read: Read) -> dict[str, _Tensor]:
-    if size < 8:
-        raise reject(f"`{path}` has {size} bytes: too short for safetensors.", path)
-    (length,) = struct.unpack("<Q", read(path, 0, 8))
-    if length > min(size - 8, MAX_HEADER):
-        raise reject(f"`{path}`: its header claims {length:,} bytes, the file has {size:,}.", path)
-    header = _json(read(path, 8, length), path)
+def _check_header(path: str, size: int, read: Read) -> "Entries":
+    # Most functions import this module for its values only, and need not pay for msgspec.
+    from dropforge.domain.checkpoint_shapes.folders import Folder  # noqa: PLC0415
+    from dropforge.domain.checkpoint_shapes.headers import read_header  # noqa: PLC0415
+    from dropforge.domain.checkpoint_shapes.refusals import NotWhole  # noqa: PLC0415
+
     try:
-        tensors = {name: _Tensor.model_validate(t) for name, t in header.items() if name != "__metadata__"}
-    except ValidationError as error:
-        raise reject(f"`{path}`: a tensor's entry cannot be read: {error.errors()[0]['msg']}.", path) from error
-    _check_offsets(path, size - 8 - length, tensors)
-    return tensors
-
-
-def _check_offsets(path: str, room: int, tensors: dict[str, _Tensor]) -> None:
-    at = 0
-    for name, tensor in sorted(tensors.items(), key=lambda item: item[1].data_offsets):
-        begin, end = tensor.data_offsets
-        wanted = prod(tensor.shape) * WIDTH.get(tensor.dtype, 0)
-        if tensor.dtype not in WIDTH:
-            raise reject(f"`{path}`: tensor `{name}` has the unknown type {tensor.dtype}.", path)
-        if begin != at or end - begin != wanted:
-            raise reject(f"`{path}`: tensor `{name}` lies at {begin}-{end}, expected {at}-{at + wanted}.", path)
-        at = end
-    if at != room:
-        raise reject(f"`{path}`: its tensors end at {at:,}, the file at {room:,}.", path)
+        return read_header(Folder({path: size}, read), path)
+    except NotWhole as fault:
+        raise reject(f"`{path}`: {fault.why}", path) from fault
 
 
 class _AdapterConfig(Received):
@@ -180,7 +143,7 @@ class _AdapterConfig(Received):
     target_modules: tuple[str, ...] = Field(min_length=1)
 
 
-def _check_adapter(tensors: dict[str, dict[str, _Tensor]], listed: Mapping[str, int], read: Read) -> None:
+def _check_adapter(tensors: dict[str, "Entries"], listed: Mapping[str, int], read: Read) -> None:
     for name in ("adapter_config.json", "adapter_model.safetensors"):
         if name not in listed:
             raise reject(f"`{name}` is missing, or not listed in manifest.json.", name)
@@ -199,7 +162,7 @@ def _check_adapter(tensors: dict[str, dict[str, _Tensor]], listed: Mapping[str, 
         _check_pair(name, tensor, adapter, config)
 
 
-def _check_pair(name: str, tensor: _Tensor, adapter: dict[str, _Tensor], config: _AdapterConfig) -> None:
+def _check_pair(name: str, tensor: "Entry", adapter: "Entries", config: _AdapterConfig) -> None:
     path = "adapter_model.safetensors"
     if ".lora_A." not in name and ".lora_B." not in name:
         raise reject(f"Tensor `{name}` is not part of a LoRA adapter.", path)
@@ -218,7 +181,7 @@ class _Index(Received):
     weight_map: dict[str, str]
 
 
-def _check_full(tensors: dict[str, dict[str, _Tensor]], listed: Mapping[str, int], read: Read) -> None:
+def _check_full(tensors: dict[str, "Entries"], listed: Mapping[str, int], read: Read) -> None:
     if "config.json" not in listed:
         raise reject("`config.json` is missing, or not listed in manifest.json.", "config.json")
     _json(read("config.json", 0, listed["config.json"]), "config.json")
@@ -229,7 +192,7 @@ def _check_full(tensors: dict[str, dict[str, _Tensor]], listed: Mapping[str, int
         raise reject("`model.safetensors` is missing or holds no tensor.", "model.safetensors")
 
 
-def _check_index(index: str, tensors: dict[str, dict[str, _Tensor]], document: dict[str, object]) -> None:
+def _check_index(index: str, tensors: dict[str, "Entries"], document: dict[str, object]) -> None:
     try:
         weights = _Index.model_validate(document).weight_map
     except ValidationError as error:

@@ -13,20 +13,9 @@ from dropforge.domain.checkpoint_shapes.refusals import NotWhole, shown
 from dropforge.domain.checkpoint_shapes.shape import Shape
 
 STEP = re.compile(r"(?:^|[-_=.])?(?:checkpoint|global_step|steps?|iter)[-_=]?0*(\d{1,18})(?!\d*\.)", re.I)
+LAST = ("final", "final-model", "last", "model", "consolidated", "weights", "checkpoints")
 FORMS = frozenset(
-    (
-        "checkpoints",
-        "hf",
-        "hf_merged",
-        "hf_weights",
-        "hf_adapter",
-        "final",
-        "final-model",
-        "last",
-        "model",
-        "consolidated",
-    )
-    + ("weights", "full", "peft_full", "sharded", "peft_sharded")
+    {*LAST, "hf", "hf_merged", "hf_weights", "hf_adapter", "full", "peft_full", "sharded", "peft_sharded"}
 )
 EPOCH = re.compile(r"epoch[-_=]?\d+[-_]*", re.I)
 MOST_COMPARED = 8  # of a run's checkpoints whose small configuration is read to see whether they belong together
