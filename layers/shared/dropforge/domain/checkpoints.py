@@ -77,7 +77,7 @@ def verify(uri: str, sizes: Mapping[str, int], read: Read, expected_digest: str 
     if expected_digest is not None and digest != expected_digest:
         raise reject(f"manifest.json is {digest[:12]}, the verify job read {expected_digest[:12]}.", MANIFEST)
     listed = _check_listing(manifest, sizes)
-    tensors: dict[str, "Entries"] = {
+    tensors: dict[str, Entries] = {
         file.path: _check_header(file.path, file.bytes, read)
         for file in manifest.files
         if file.path.endswith(".safetensors")

@@ -77,10 +77,11 @@ def _is_within(root: str, owned: set[str]) -> bool:
 
 def check_one_run(folder: Folder, taken: Candidate, others: Sequence[Candidate]) -> None:
     """Compare the small configuration of a checkpoint with those of its neighbours. Raises MixedError when one is of another run."""
-    if taken.shape.mark is None:
+    akin = [other for other in others if other.shape is taken.shape and other != taken][:MOST_COMPARED]
+    if taken.shape.mark is None or not akin:
         return
     mine = taken.shape.mark(folder.below(taken.path))
-    for other in [other for other in others if other.shape is taken.shape and other != taken][:MOST_COMPARED]:
+    for other in akin:
         try:
             theirs = taken.shape.mark(folder.below(other.path))
         except NotWhole:

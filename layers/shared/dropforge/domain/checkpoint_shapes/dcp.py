@@ -19,6 +19,20 @@ from dropforge.domain.checkpoint_shapes.refusals import Unfinished, shown
 METADATA = ".metadata"
 PIECE = re.compile(r"__\d+_\d+\.distcp")
 OPTIMISER = re.compile(r"(optim|optimizer)s?(\.|$)")
+DTYPES = {
+    "float64": "F64",
+    "float32": "F32",
+    "bfloat16": "BF16",
+    "float16": "F16",
+    "float8_e4m3fn": "F8_E4M3",
+    "float8_e5m2": "F8_E5M2",
+    "int64": "I64",
+    "int32": "I32",
+    "int16": "I16",
+    "int8": "I8",
+    "uint8": "U8",
+    "bool": "BOOL",
+}  # torch's names as safetensors spells them
 Places = dict[str, list[tuple[int, int]]]
 
 
@@ -107,7 +121,7 @@ def _dtype(properties: Any) -> str:
         if isinstance(properties, Made)
         else None
     )
-    return shown(first.name) if isinstance(first, Name) else "unknown"
+    return DTYPES.get(first.name, shown(first.name)) if isinstance(first, Name) else "unknown"
 
 
 def _size(size: Any) -> tuple[int, ...]:

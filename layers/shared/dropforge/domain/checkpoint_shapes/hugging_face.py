@@ -50,5 +50,6 @@ SHAPE = Shape(
     ),
     check,
     mark,
+    traces=where(r"generation_config\.json", r"tokenizer_config\.json"),
     rank=1,
 )

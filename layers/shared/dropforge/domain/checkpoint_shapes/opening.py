@@ -1,4 +1,4 @@
-"""Every shape, and the one question that is asked of a folder: which checkpoint is there, and is it whole?"""
+"""Every shape, and the one question asked of a folder: which checkpoint is there, whole or not."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -24,11 +24,11 @@ from dropforge.domain.failures import Evidence
 from dropforge.errors import InvalidInput
 
 SHAPES: tuple[Shape, ...] = (  # the more particular ones first: each owns what lies below it
+    auto_model.SHAPE,
     nemo_peft.SHAPE,
     nemo.SHAPE,
     megatron_bridge.SHAPE,
     nemo_legacy.SHAPE,
-    auto_model.SHAPE,
     llmft.SHAPE,
     peft.SHAPE,
     hugging_face.SHAPE,
@@ -51,12 +51,17 @@ def open_checkpoint(uri: str, folder: Folder, shapes: Sequence[Shape] = SHAPES) 
             {"where": uri},
         )
     try:
-        found = candidates(folder, shapes)
+        found = candidates(folder, shapes) or candidates(folder, _by_traces(shapes))
         if not found:
             raise InvalidInput("CheckpointUnknown", _seen(folder), {"where": uri})
         return _newest_good(uri, folder, found)
     except MixedError as mixed:
         raise InvalidInput("CheckpointsMixed", mixed.why, {"where": uri, "places": mixed.places}) from mixed
+
+
+def _by_traces(shapes: Sequence[Shape]) -> list[Shape]:
+    """The shapes of which a file may be left when all that is particular to them is gone."""
+    return [shape._replace(roots=shape.traces) for shape in shapes if shape.traces is not None]
 
 
 def _newest_good(uri: str, folder: Folder, found: Sequence[Candidate]) -> Opened:

@@ -10,6 +10,7 @@ from dropforge.domain.checkpoint_shapes.refusals import Unfinished
 
 Roots = Callable[[Folder], set[str]]
 UNFINISHED = re.compile(r"(.*-unfinished|.*\.(tmp|incomplete|part|partial|crdownload))")
+OTHER_STEP = re.compile(r"(?:^|/)[.]?(?:tmp-)?(?:checkpoint-|global_step|steps?[-_=]|iter_|epoch_)")
 DOWNLOADS = ".cache/huggingface/download/"  # where huggingface_hub keeps what has not arrived yet
 
 
@@ -17,7 +18,7 @@ class Shape(NamedTuple):
     """One way in which a library lays a checkpoint out.
 
     `roots` gives the places of its checkpoints in a folder (prefixes that end in a slash; empty for the folder itself), damaged ones
-    included: any file that only this shape has is a sign. `check` opens one, as a folder of its own. `mark` reads what all checkpoints of
+    included: any file that only this shape has is a sign. `check` opens one, as a folder of its own. `traces` are weaker signs, which count where nothing else is found. `mark` reads what all checkpoints of
     one run have in common. Of the checkpoints of one step the one of the highest `rank` is preferred.
     """
 
@@ -26,6 +27,7 @@ class Shape(NamedTuple):
     roots: Roots
     check: Callable[[Folder], Contents]
     mark: Callable[[Folder], object] | None = None
+    traces: Roots | None = None
     rank: int = 0
 
 
@@ -37,10 +39,7 @@ def where(*patterns: str) -> Roots:
 
 def check_finished(folder: Folder) -> None:
     """Raises Unfinished when a file says by its name that a writer has not finished."""
-    found = next((name for name in folder.here() if UNFINISHED.fullmatch(name)), None)
-    found = found or next(
-        (path for path in folder.sizes if path.startswith(DOWNLOADS) and path.endswith(".incomplete")), None
-    )
+    found = next((path for path in sorted(folder.sizes) if _is_unfinished(path)), None)
     if found is not None:
         raise Unfinished(folder.place + found, "by its name it is not written to its end.")
     if folder.has_beside("-unfinished"):
@@ -48,3 +47,11 @@ def check_finished(folder: Folder) -> None:
             f"{folder.place.rstrip('/')}-unfinished",
             "this marker lies there until the checkpoint is written to its end.",
         )
+
+
+def _is_unfinished(path: str) -> bool:
+    """Whether a file is still written; in the folder of another step, or elsewhere in a cache, that is not ours to judge."""
+    place, _, name = path.rpartition("/")
+    if place.startswith(".") and not path.startswith(DOWNLOADS):
+        return False
+    return UNFINISHED.fullmatch(name) is not None and not OTHER_STEP.search(place)

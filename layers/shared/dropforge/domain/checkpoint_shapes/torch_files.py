@@ -15,6 +15,7 @@ from dropforge.domain.checkpoint_shapes.pickled import Made, Name, Pairs, Unread
 from dropforge.domain.checkpoint_shapes.refusals import shown
 
 BLOCK = 256 << 10  # bytes of one read
+END = b"PK\x05\x06"  # how the last 22 bytes of a zip without a comment begin
 LONGEST = 64 << 20  # bytes of a description
 STORAGES = {
     "DoubleStorage": ("F64", 8),
@@ -70,11 +71,15 @@ class _Ranged(io.RawIOBase):
 
 def read_torch(folder: Folder, path: str) -> dict[str, Tensor]:
     """Return the tensors of a state dict by name. Raises NotWhole when the archive is cut, or a storage is missing or of another size."""
+    source = _Ranged(folder, path)
     try:
-        with zipfile.ZipFile(_Ranged(folder, path)) as archive:
+        with zipfile.ZipFile(source) as archive:
             entries = {entry.filename: entry for entry in archive.infolist()}
             (about,) = (name for name in entries if name.rpartition("/")[2] == "data.pkl")
             described = look(_description(archive, entries[about]))
+        source.seek(-22, io.SEEK_END)
+        if source.read(4) != END:
+            raise UnreadableError("something lies behind its end")
     except (
         zipfile.BadZipFile,
         UnreadableError,
