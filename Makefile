@@ -73,7 +73,7 @@ test-hf: $(VENV)/ready ## Load our artefacts in transformers and peft (an enviro
 	$(PYTHON) -m venv .venv-hf
 	.venv-hf/bin/pip install --quiet -r requirements/hf.in
 	$(BIN)/dropforge local demo --folder build/hf
-	DROPFORGE_MODEL="$$(ls -d $(CURDIR)/build/hf/*/model | tail -1)" PYTHONPATH=containers/cpu_trainer HF_HUB_OFFLINE=1 \
+	DROPFORGE_MODEL="$$(ls -d $(CURDIR)/build/hf/*/model | tail -1)" PYTHONPATH=containers/cpu_trainer:layers/shared HF_HUB_OFFLINE=1 \
 	  .venv-hf/bin/python -m pytest tests/hf
 
 golden: $(VENV)/ready ## Rewrite the golden files
@@ -82,6 +82,7 @@ golden: $(VENV)/ready ## Rewrite the golden files
 docs: $(VENV)/ready ## Write the generated parts of docs/
 	$(BIN)/python scripts/errors_doc.py
 	$(BIN)/python scripts/checks_doc.py
+	$(BIN)/python -m scripts.checkpoints_doc
 
 build: $(VENV)/ready $(SAM) ## Make deployable artefacts with hash-based bytecode (needs a Python 3.13)
 	PATH="$(CURDIR)/$(BIN):$$PATH" UV="$(CURDIR)/$(BIN)/uv" AWS_DEFAULT_REGION=us-east-1 $(SAM) build --build-in-source

@@ -22,6 +22,7 @@ from dropforge.domain.progress import read_progress
 from dropforge.domain.requests import RunRequest, read_request
 from dropforge.domain.runs import Progress
 
+from scripts import checkpoints_doc
 from scripts.errors_doc import MEANINGS, render
 from tests.builders import CLUSTER, IMAGE, PROJECT, dataset
 from tests.contracts.repository import (
@@ -39,7 +40,11 @@ GLOSSARY = re.findall(
     r"\w+",
     """Team Project Quota Queue Priority Cluster NodeGroup FileSystem Image Object Upload Manifest Dataset Report Recipe Plan Run Step
     Job Checkpoint Evaluation Gate Model Endpoint Lease Ledger Event Execution Value Drop Arrival Wait Admission Journey Stage Timeline
+<<<<<<< HEAD
     Letter Member Explanation Trouble RunReport Terms Preview Draft Fit""",
+=======
+    Letter Member Explanation Trouble RunReport Terms Shape""",
+>>>>>>> 53cb094 (Say which checkpoints are known, and try verify on what libraries write)
 )
 VERBS = re.findall(
     r"\w+",
@@ -53,6 +58,10 @@ MACHINE_PATH = re.compile(r"(?<![\w.}>-])/(?:home|root|work|Users)/[\w.-]")
 
 def test_the_page_of_errors_is_what_the_catalogue_says() -> None:
     assert text("docs/errors.md") == render()
+
+
+def test_the_page_of_checkpoints_is_what_the_shapes_and_the_planted_faults_say() -> None:
+    assert text("docs/checkpoints.md") == checkpoints_doc.render()
 
 
 @pytest.mark.parametrize("code", CATALOGUE)

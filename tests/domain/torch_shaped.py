@@ -61,11 +61,11 @@ def torch_names() -> Iterator[dict[str, Any]]:
     try:
         yield made
     finally:
-        for name, module in before.items():
-            if module is None:
+        for name, replaced in before.items():
+            if replaced is None:
                 del sys.modules[name]
             else:
-                sys.modules[name] = module
+                sys.modules[name] = replaced
 
 
 def _made(names: dict[str, Any], name: str, **fields: Any) -> Any:
@@ -112,7 +112,7 @@ class Rebuilt:
 
     def __init__(self, call: Any, storage: Storage, array: "np.ndarray[Any, Any]") -> None:
         stride = tuple(step // array.itemsize for step in array.strides)
-        self.parts = (call, (storage, 0, array.shape, stride, False, OrderedDict()))
+        self.parts: Any = (call, (storage, 0, array.shape, stride, False, OrderedDict()))
 
     def __reduce__(self) -> Any:
         return self.parts

@@ -10,7 +10,7 @@ from dropforge.domain.checkpoint_shapes import hugging_face, peft
 from dropforge.domain.checkpoint_shapes.contents import Contents
 from dropforge.domain.checkpoint_shapes.dcp import PIECE, read_distributed
 from dropforge.domain.checkpoint_shapes.folders import Folder
-from dropforge.domain.checkpoint_shapes.shape import Shape
+from dropforge.domain.checkpoint_shapes.shape import Shape, check_marker
 
 OLDER = re.compile(r"(?P<root>(?:.*/)?)hf_(?:weights|adapter)/[^/]+", re.S)
 OWN = re.compile(r"(?P<root>(?:.*/)?)(?:step_scheduler\.pt|optim/[^/]+|model/consolidated/[^/]+)", re.S)
@@ -28,6 +28,7 @@ def roots(folder: Folder) -> set[str]:
 
 def check(folder: Folder) -> Contents:
     """Check the weights, and the optimiser's state where there is one. Raises NotWhole or Unfinished."""
+    check_marker(folder)
     place = next(name for name in WEIGHTS if any(path.startswith(name) for path in folder.sizes))
     contents = _check_weights(folder.below(place))
     optimiser = folder.below("optim/")

@@ -7,7 +7,7 @@ from dropforge.domain.checkpoint_shapes.contents import Contents
 from dropforge.domain.checkpoint_shapes.dcp import read_distributed
 from dropforge.domain.checkpoint_shapes.folders import Folder
 from dropforge.domain.checkpoint_shapes.refusals import Unfinished, shown
-from dropforge.domain.checkpoint_shapes.shape import Shape, where
+from dropforge.domain.checkpoint_shapes.shape import Shape, check_marker, where
 
 WEIGHTS, CONTEXT = "weights/", "context/"
 FINALISED = "metadata.json"
@@ -15,6 +15,7 @@ FINALISED = "metadata.json"
 
 def check(folder: Folder) -> Contents:
     """Check a checkpoint: finished, weights whole, context there. Raises NotWhole or Unfinished."""
+    check_marker(folder)
     contents = read_core(folder.below(WEIGHTS))
     folder.read_json(f"{CONTEXT}io.json")
     if f"{CONTEXT}model.yaml" in folder.sizes:

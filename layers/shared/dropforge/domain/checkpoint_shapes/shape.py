@@ -18,8 +18,9 @@ class Shape(NamedTuple):
     """One way in which a library lays a checkpoint out.
 
     `roots` gives the places of its checkpoints in a folder (prefixes that end in a slash; empty for the folder itself), damaged ones
-    included: any file that only this shape has is a sign. `check` opens one, as a folder of its own. `traces` are weaker signs, which count where nothing else is found. `mark` reads what all checkpoints of
-    one run have in common. Of the checkpoints of one step the one of the highest `rank` is preferred.
+    included: any file that only this shape has is a sign. `check` opens one, as a folder of its own. `traces` are weaker signs, which count
+    where nothing else is found. `mark` reads what all checkpoints of one run have in common. Of the checkpoints of one step the one of the
+    highest `rank` is preferred.
     """
 
     name: str
@@ -42,6 +43,10 @@ def check_finished(folder: Folder) -> None:
     found = next((path for path in sorted(folder.sizes) if _is_unfinished(path)), None)
     if found is not None:
         raise Unfinished(folder.place + found, "by its name it is not written to its end.")
+
+
+def check_marker(folder: Folder) -> None:
+    """Raises Unfinished when NeMo's marker lies beside a folder. In S3 this costs a request, so only shapes with that marker ask."""
     if folder.has_beside("-unfinished"):
         raise Unfinished(
             f"{folder.place.rstrip('/')}-unfinished",
