@@ -40,11 +40,7 @@ GLOSSARY = re.findall(
     r"\w+",
     """Team Project Quota Queue Priority Cluster NodeGroup FileSystem Image Object Upload Manifest Dataset Report Recipe Plan Run Step
     Job Checkpoint Evaluation Gate Model Endpoint Lease Ledger Event Execution Value Drop Arrival Wait Admission Journey Stage Timeline
-<<<<<<< HEAD
-    Letter Member Explanation Trouble RunReport Terms Preview Draft Fit""",
-=======
-    Letter Member Explanation Trouble RunReport Terms Shape""",
->>>>>>> 53cb094 (Say which checkpoints are known, and try verify on what libraries write)
+    Letter Member Explanation Trouble RunReport Terms Preview Draft Fit Shape""",
 )
 VERBS = re.findall(
     r"\w+",

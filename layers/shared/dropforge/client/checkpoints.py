@@ -4,7 +4,6 @@ Links are followed only where they stay inside: a folder from elsewhere may poin
 snapshots are links into `blobs/` two folders up.
 """
 
-import os
 import stat
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -38,9 +37,8 @@ def verify(where: str | Path, told: Told = lambda _done, _all: None, session: bo
     Raises Refused: which file is wrong, why, and what to do; ValueError when `where` can be neither; ClientError as S3 says it.
     """
     place = str(where)
-    is_remote = place.startswith("s3://")
-    folder = _in_s3(place, told, session) if is_remote else _on_disk(Path(place), told)
     try:
+        folder = _in_s3(place, told, session) if place.startswith("s3://") else _on_disk(Path(place), told)
         return open_checkpoint(place, folder)
     except InvalidInput as problem:
         raise Refused(problem.failure) from problem
@@ -113,15 +111,15 @@ def _walked(top: Path) -> tuple[dict[str, int], dict[str, str]]:
     sizes: dict[str, int] = {}
     left_out: dict[str, str] = {}
     allowed = (top, top.parent.parent / "blobs") if top.parent.name == "snapshots" else (top,)
-    for folder, _, names in os.walk(top):
-        for name in names:
-            path = Path(folder, name)
-            relative = path.relative_to(top).as_posix()
-            if why := _objection(path, allowed):
-                left_out[relative] = why
-            else:
-                sizes[relative] = path.stat().st_size
-        if len(sizes) > MOST_FILES:
+    for path in top.rglob("*"):
+        if path.is_dir():  # one that is a link is not gone into
+            continue
+        relative = path.relative_to(top).as_posix()
+        if why := _objection(path, allowed):
+            left_out[relative] = why
+        else:
+            sizes[relative] = path.stat().st_size
+        if len(sizes) + len(left_out) > MOST_FILES:
             break
     return sizes, left_out
 
