@@ -35,6 +35,9 @@ PLACEHOLDERS = (
 )
 HELP = (
     "check",
+    "plan",
+    "render",
+    "verify",
     "drop",
     "runs",
     "status",
@@ -56,6 +59,9 @@ WRONG = (
     "drop train.jsonl --project Demo",
     "drop train.jsonl --project demo --run broken.yaml",
     "check nowhere.jsonl",
+    "plan nowhere.jsonl --project demo",
+    "render --recipe nothing",
+    "verify nowhere",
     "check broken.jsonl",
     "runs --since soon",
     "runs --state asleep",
