@@ -144,10 +144,10 @@ def test_a_run_that_fails_before_the_wish_arrives_is_said_to_have_ended_otherwis
     (tmp_path / "run.yaml").write_text('{"recipe": "cpu-lora", "parameters": {"fail_at_step": "3", "base_steps": 40}}')
     (tmp_path / "doomed.jsonl").write_text(rows("doomed"))
     request = str(tmp_path / "run.yaml")
-    process = start(journeys, "drop", str(tmp_path / "doomed.jsonl"), "--project", PROJECT, "--run", request)
+    process = start(journeys, "drop", str(tmp_path / "doomed.jsonl"), "--project", PROJECT, "--run", request, "--wait")
     execution = name_of(process)
-    process.communicate(timeout=60)
-    journeys.finish(execution, 120)
+    process.communicate(timeout=180)
+    assert process.returncode == 1
     end = time.monotonic() + 60
     code, out = 0, ""
     while "already" not in out and time.monotonic() < end:
