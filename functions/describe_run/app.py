@@ -8,5 +8,4 @@ from dropforge.domain.journeys import Journey
 
 @action
 def handler(order: Order) -> Journey:
-    references.require_seen(order)
-    return descriptions.describe(order.run)
+    return descriptions.describe(order.run, references.find_seen(order))

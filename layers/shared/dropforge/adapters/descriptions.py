@@ -9,7 +9,6 @@ from dropforge.domain.failures import Failure, read_cause
 from dropforge.domain.journeys import Journey, Moment, Stage, jobs_of, lay_out
 from dropforge.domain.runs import Arrival, Progress, Run
 from dropforge.domain.timeline import Entry
-from dropforge.errors import NotFound
 
 _FAILED = ("FAILED", "TIMED_OUT", "ABORTED")
 _STATUS = {
@@ -26,23 +25,22 @@ LOG_BYTES = 20_000  # of a failure's log lines, as JSON: the answer must stay be
 _ENDED = ("ExecutionFailed", "ExecutionAborted", "ExecutionTimedOut")
 
 
-def describe(reference: str) -> Journey:
-    """Return where a run, an upload or an execution is. Raises NotFound (RunNotFound)."""
-    meant = references.find(reference)
+def describe(reference: str, meant: Meant | None) -> Journey:
+    """Return where a run, an upload or an execution is; `meant` is what the ledger knows of it. Raises NotFound (RunNotFound)."""
     run, arrival = meant if meant is not None else (None, None)
-    return _journey(reference, _execution(reference, meant), run, arrival)
+    journey = _journey(reference, _execution(reference, meant), run, arrival)
+    return journey.model_copy(update={"timeline": _newest(journey.timeline)})
 
 
 def describe_attempt(run: Run) -> Journey:
     """Return where a run's newest attempt is, also while a retry of it is on its way, with its whole timeline."""
-    journey = _journey(run.id, run.execution, run, ledger.arrival(run.upload))
-    return journey.model_copy(update={"timeline": timeline.read(run.id, run.upload)})
+    return _journey(run.id, run.execution, run, ledger.arrival(run.upload))
 
 
 def _journey(reference: str, execution: str, run: Run | None, arrival: Arrival | None) -> Journey:
     described = machine.describe(execution) or {}
     if not described and arrival is None and run is None:
-        raise NotFound("RunNotFound", f"Nothing is known of `{reference}`.", {"reference": reference})
+        raise references.unknown(reference)
     arn = str(described.get("executionArn", ""))
     status = str(described.get("status") or _status(run, arrival))
     progress = waits.progress(run.id) if run else None
@@ -59,7 +57,7 @@ def _journey(reference: str, execution: str, run: Run | None, arrival: Arrival |
         jobs=jobs_of(moments),
         result=json.loads(str(described["output"])) if "output" in described else None,
         failure=found and found.shortened(LOG_BYTES),
-        timeline=_newest(timeline.read(run.id if run else None, arrival.upload if arrival else None)),
+        timeline=timeline.read(run.id if run else None, arrival.upload if arrival else None),
         trouble=waits.trouble(run.cluster) if run and run.status == "running" else None,
         holders=_holders(run, progress),
     )

@@ -63,12 +63,12 @@ def require(reference: str) -> Meant:
     """
     meant = find(reference) or _running(reference)
     if meant is None:
-        raise _unknown(reference)
+        raise unknown(reference)
     return meant
 
 
-def require_seen(order: Order) -> None:
-    """Raise NotFound (RunNotFound), as for what does not exist, when the caller may not see what the order means.
+def find_seen(order: Order) -> Meant | None:
+    """Return what an order means, as `find` does. Raises NotFound (RunNotFound), as for what does not exist, when the caller may not see it.
 
     What belongs to no onboarded project is nobody's, so whoever knows its name may see it: a start by hand with nonsense, a drop for a
     project that is not there.
@@ -77,7 +77,8 @@ def require_seen(order: Order) -> None:
     name = meant.newest.project if meant is not None else _project_of(order.run)
     project = parameters.find_project(name) if name else None
     if project is not None and not may_see(project, order.caller):
-        raise _unknown(order.run)
+        raise unknown(order.run)
+    return meant
 
 
 def _project_of(execution: str) -> str:
@@ -97,7 +98,8 @@ def _upload_of(described: dict[str, object]) -> Upload | None:
         return None
 
 
-def _unknown(reference: str) -> NotFound:
+def unknown(reference: str) -> NotFound:
+    """Return the error for what does not exist, or is none of the caller's business."""
     return NotFound("RunNotFound", f"Nothing is known of `{reference}`.", {"reference": reference})
 
 
