@@ -1,5 +1,6 @@
 """Golden files: what other systems or people read, kept as it should be. `make golden` writes them anew; then read the difference."""
 
+import difflib
 import json
 import os
 from pathlib import Path
@@ -16,4 +17,6 @@ def check_golden(name: str, found: object) -> None:
     if os.environ.get("GOLDEN") == "1":
         path.parent.mkdir(exist_ok=True)
         path.write_text(rendered, encoding="utf-8")
-    assert rendered == path.read_text(encoding="utf-8")
+    kept = path.read_text(encoding="utf-8")
+    changes = difflib.unified_diff(kept.splitlines(), rendered.splitlines(), "kept", "found", n=1, lineterm="")
+    assert rendered == kept, "\n".join([f"{name} is not what was kept:", *changes])

@@ -75,7 +75,7 @@ def settle(journeys: Journeys, names: list[str], by_hand: list[str]) -> None:
         arns = [*by_hand, *(journeys.arn(e) for name in names for e in executions(journeys, name))]
         return all(sfn.describe_execution(executionArn=arn)["status"] == "SUCCEEDED" for arn in arns)
 
-    until(lambda: journeys.cloud.aws.pending_deliveries(besides=TICKING) == 0 and over(), 300)
+    until(lambda: journeys.cloud.aws.pending_deliveries(besides=TICKING) == 0 and over(), 600)
     for name in names:
         nothing_waits(journeys, name)
 
