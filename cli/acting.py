@@ -29,7 +29,7 @@ def drop(
         say(f"dropped s3://{dropped.upload.bucket}/{dropped.upload.key}")
         say(f"  follow it: dropforge status {dropped.execution}")
     if wait:
-        looking.finish(dropped.execution, as_json=as_json)
+        looking.finish(client, dropped.execution, as_json=as_json)
     elif as_json:
         _print_dropped(dropped)
 
@@ -78,7 +78,7 @@ def retry(
         say(f"trying {retried.run_id or reference} again")
         say(f"  follow it: dropforge status {retried.execution}")
     if wait:
-        looking.finish(retried.execution, as_json=as_json)
+        looking.finish(client, retried.execution, as_json=as_json)
     elif as_json:
         console.print_json(retried.model_dump_json())
 

@@ -1,5 +1,6 @@
 """`dropforge local`: the embedded cloud, for trying and for tests."""
 
+import fcntl
 import logging
 import os
 import signal
@@ -86,23 +87,29 @@ def down(folder: Folder = Path(".dropforge/local")) -> None:
 
 @contextmanager
 def _marked(folder: Path) -> Iterator[None]:
-    """Leave a note of who is up in a folder, for as long as it is."""
-    note = folder / RUNNING
-    note.write_text(str(os.getpid()))
-    try:
-        yield
-    finally:
-        note.unlink(missing_ok=True)
+    """Leave a note of who is up in a folder, locked for as long as it is: the lock of a process that was killed goes with it."""
+    path = folder / RUNNING
+    with path.open("a") as note:
+        fcntl.flock(note, fcntl.LOCK_EX)
+        note.truncate(0)
+        note.write(str(os.getpid()))
+        note.flush()
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
 
 
 def _running(folder: Path) -> int | None:
-    """Return the process that is up in a folder. A note that a killed one left behind counts for nothing."""
+    """Return the process that is up in a folder: whoever holds the lock of its note."""
     try:
-        process = int((folder / RUNNING).read_text())
-        command = Path(f"/proc/{process}/cmdline").read_bytes()
-    except (OSError, ValueError):
-        return None
-    return process if b"local" in command and b"up" in command else None
+        with (folder / RUNNING).open() as note:
+            fcntl.flock(note, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return int((folder / RUNNING).read_text())
+    except FileNotFoundError:
+        pass
+    return None
 
 
 @local.command()

@@ -24,7 +24,7 @@ def status(
 ) -> None:
     """Say where a run is and what it has made."""
     if wait:
-        finish(reference, as_json=as_json, patience=0)
+        finish(Client(), reference, as_json=as_json, patience=0)
         return
     journey = Client().describe(reference)
     if as_json:
@@ -103,11 +103,11 @@ def _follow_logs(reference: str, step: str, *, as_json: bool) -> None:
                 last = part.step
 
 
-def finish(reference: str, *, as_json: bool, patience: float = SECONDS_TO_START) -> None:
+def finish(client: Client, reference: str, *, as_json: bool, patience: float = SECONDS_TO_START) -> None:
     """Show a journey until it is over, say how it ended, and exit with 1 when it did not end well."""
     quiet = Console(file=sys.stderr, quiet=True) if as_json else console
     with show.may_be_left(reference):
-        journey = live.follow(quiet, Client().follow(reference, patience))
+        journey = live.follow(quiet, client.follow(reference, patience))
     if as_json:
         console.print_json(journey.model_dump_json())
     else:

@@ -20,6 +20,7 @@ class Addresses:
     def __init__(self, environment: str | None = None, session: boto3.Session | None = None) -> None:
         self.environment = environment or os.environ.get("DROPFORGE_ENVIRONMENT", "dev")
         self.session = session or boto3.Session()
+        self._known: dict[str, str] = {}
 
     @cached_property
     def s3(self) -> "S3Client":
@@ -36,17 +37,17 @@ class Addresses:
         """Lambda."""
         return self.session.client("lambda")
 
-    @cached_property
+    @property
     def datasets_bucket(self) -> str:
         """The name of the datasets bucket, as the deployment has published it."""
         return self._published("buckets", "datasets", "name")
 
-    @cached_property
+    @property
     def range_bytes(self) -> int:
         """How many bytes of an upload one function reads there."""
         return int(self._published("buckets", "datasets", "range-bytes"))
 
-    @cached_property
+    @property
     def models_bucket(self) -> str:
         """The name of the models bucket, as the deployment has published it."""
         return self._published("buckets", "models", "name")
@@ -56,5 +57,8 @@ class Addresses:
         return self._published("functions", function.replace("_", "-"), "url")
 
     def _published(self, nouns: str, name: str, attribute: str) -> str:
+        """Return what the stack has published, read once: whoever follows a run asks every half a second."""
         parameter = naming.parameter(self.environment, nouns, name, attribute)
-        return self.ssm.get_parameter(Name=parameter)["Parameter"]["Value"]
+        if parameter not in self._known:
+            self._known[parameter] = self.ssm.get_parameter(Name=parameter)["Parameter"]["Value"]
+        return self._known[parameter]

@@ -15,6 +15,7 @@ from dropforge.domain.failures import Failure, failure
 
 Answer = TypeVar("Answer", bound=BaseModel)
 SECONDS = 65  # a function that answers people runs for a minute at most
+BUSY = (429, 503, 504)  # what Lambda itself says for throttles and time-outs: nobody's mistake, and worth asking again
 
 
 def send(addresses: Addresses, function: str, wish: Mapping[str, object], kind: type[Answer]) -> Answer:
@@ -44,6 +45,8 @@ def _refusal(status: int, body: bytes) -> Failure:
         return Failure.model_validate_json(body)
     except ValidationError:
         why = f"{status}: {body[:300].decode(errors='replace')}"
+        if status in BUSY:
+            return failure("AwsBusy", f"The function could not be asked ({why}).")
         if status == 403:
             return failure(
                 "BadOrder",
