@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from dropforge import naming
-from dropforge.adapters import admissions, arrivals, aws, clock, ledger, rosters, waits
+from dropforge.adapters import admissions, arrivals, aws, clock, ledger, places, waits
 from dropforge.domain.runs import Progress, Run
 from time_machine import travel
 
@@ -135,7 +135,7 @@ def test_pages_follow_one_another_without_a_gap_or_a_line_twice_across_projects(
 
 
 def test_a_filter_that_fits_little_is_answered_in_bounded_pages(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rosters, "LOOKED_AT", 2)
+    monkeypatch.setattr(places, "LOOKED_AT", 2)
     for number in range(5):
         ledger.bind_upload(
             arrival(f"e-{number}", drop=upload(version_id=f"v{number}"), at=f"2026-01-02T03:0{number}:00.000Z")

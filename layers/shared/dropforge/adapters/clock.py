@@ -2,6 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 
+from dropforge.domain.values import stamped
+
 
 def now() -> datetime:
     """Return the current time in UTC."""
@@ -10,7 +12,7 @@ def now() -> datetime:
 
 def stamp() -> str:
     """Return the current time as the text that rows and events carry, to the millisecond."""
-    return now().isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return stamped(now())
 
 
 def later(hours: float) -> str:

@@ -1,13 +1,10 @@
 """What the ledger knows by content: the dataset that an upload is, the run of an identity, the newest run of a dataset's name. It only reads."""
 
-from collections.abc import Iterator
 from typing import TypeVar
 
-from dropforge.adapters import ledger, storage, table
-from dropforge.adapters.rosters import LOOKED_AT
+from dropforge.adapters import ledger, places, storage, table
 from dropforge.domain.datasets import Dataset, Files, content_digest
 from dropforge.domain.previews import ToPreview
-from dropforge.domain.rosters import Pointer
 from dropforge.domain.runs import Arrival, Run
 from dropforge.domain.uploads import Location, own_folder
 from dropforge.errors import InvalidInput, NotFound, NotReady
@@ -23,12 +20,8 @@ def run_of_identity(identity: str) -> Run | None:
 
 def newest_run(project: str, dataset: str) -> Run | None:
     """Return the newest run of a dataset's name among a project's last hundred runs and uploads."""
-    runs = (ledger.run(pointer.id) for pointer in _pointers(project) if pointer.kind == "run")
+    runs = (ledger.run(pointer.id) for pointer in places.newest(project) if pointer.kind == "run")
     return next((run for run in runs if run is not None and run.dataset == dataset), None)
-
-
-def _pointers(project: str) -> Iterator[Pointer]:
-    yield from table.newest(f"PROJECT#{project}", "", LOOKED_AT, Pointer)
 
 
 def dataset(asked: ToPreview) -> Dataset:
@@ -52,7 +45,9 @@ def _require(found: Row | None, asked: ToPreview) -> Row:
 
 def _by_key(asked: ToPreview) -> Arrival | None:
     """Return the newest upload of a key that the ledger has heard of."""
-    arrivals = (ledger.arrival_by_id(pointer.id) for pointer in _pointers(asked.project) if pointer.kind == "upload")
+    arrivals = (
+        ledger.arrival_by_id(pointer.id) for pointer in places.newest(asked.project) if pointer.kind == "upload"
+    )
     return next((one for one in arrivals if one is not None and one.upload.key == asked.key), None)
 
 

@@ -6,7 +6,6 @@ EXECUTION#<name>     MEASURED            what was counted of an execution's end
 from dropforge.adapters import descriptions, ledger, metrics, parameters, table, timeline
 from dropforge.adapters.table import ABSENT
 from dropforge.domain.measures import Measured, RunOver, of_attempt, of_end
-from dropforge.errors import NotFound
 
 
 def measure(over: RunOver) -> Measured:
@@ -25,7 +24,5 @@ def measure(over: RunOver) -> Measured:
 
 def _team(project: str) -> str:
     """Return the team of an upload that never became a run; nobody may have onboarded its project."""
-    try:
-        return parameters.project(project).team
-    except NotFound:
-        return "unknown"
+    found = parameters.find_project(project)
+    return found.team if found is not None else "unknown"

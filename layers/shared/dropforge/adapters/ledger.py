@@ -11,12 +11,12 @@ UPLOAD#, RUN#        ENTRY#<key>         the timeline
 OPEN                 UPLOAD#<upload id>  uploads that are neither a run yet nor over
 LEASE                <run id>#<attempt>  attempts that may cost money, until a read has found nothing left of them
 
-What runs wait for is in waits.py.
+The order in which a project's rows came is in places.py, what runs wait for in waits.py.
 """
 
 from collections.abc import Iterator
 
-from dropforge.adapters import rosters, table
+from dropforge.adapters import places, table
 from dropforge.adapters.table import ABSENT, Change, Check, Condition
 from dropforge.domain.checkpoints import Verified
 from dropforge.domain.datasets import Dataset
@@ -36,7 +36,7 @@ class Name(Value):
 def bind_upload(arrival: Arrival) -> Arrival:
     """Bind an upload to its first execution; a second arrival gets what the first one wrote."""
     pointer = Pointer(at=arrival.at, kind="upload", id=arrival.upload.id)
-    if table.change(_arrival(arrival, ABSENT), _open(arrival), rosters.pointing(arrival.project, pointer)):
+    if table.change(_arrival(arrival, ABSENT), _open(arrival), places.pointing(arrival.project, pointer)):
         return arrival
     return arrival_by_id(arrival.upload.id) or arrival
 
@@ -163,7 +163,7 @@ def run_of(execution: str) -> Run | None:
 def claim(run: Run, lease: Lease) -> bool:
     """Write a run's first attempt with its lease. Returns False when somebody else was first."""
     pointer = Pointer(at=run.started_at, kind="run", id=run.id)
-    return _claim(run, lease, ABSENT, rosters.pointing(run.project, pointer))
+    return _claim(run, lease, ABSENT, places.pointing(run.project, pointer))
 
 
 def claim_next(run: Run, lease: Lease) -> bool:

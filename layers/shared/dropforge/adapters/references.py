@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from dropforge.adapters import ledger, machine, parameters
 from dropforge.domain.callers import Order, may_see
-from dropforge.domain.runs import OPEN, Arrival, Run
+from dropforge.domain.runs import Arrival, Run
 from dropforge.domain.uploads import Drop, Upload, locate
 from dropforge.errors import InvalidInput, NotFound
 
@@ -29,14 +29,10 @@ class Meant(NamedTuple):
     def newest(self) -> Run | Arrival:
         """What is to be acted on: the upload while it is no run yet, and while a retry of a run that is over is on its way to be admitted."""
         run, arrival = self.run, self.arrival
-        if run is None or (arrival is not None and _on_its_way(run, arrival)):
+        if run is None or (arrival is not None and arrival.retries(run)):
             assert arrival is not None  # noqa: S101  never neither
             return arrival
         return run
-
-
-def _on_its_way(run: Run, arrival: Arrival) -> bool:
-    return run.status in ("failed", "cancelled") and arrival.execution != run.execution and arrival.status in OPEN
 
 
 def find(reference: str) -> Meant | None:

@@ -24,6 +24,7 @@ from dropforge.domain.rosters import MOST, Line, Roster
 from dropforge.domain.run_reports import RunReport
 from dropforge.domain.runs import OPEN
 from dropforge.domain.uploads import PREFIX, RunBlock, Upload, locate
+from dropforge.domain.values import stamped
 from dropforge.errors import InvalidInput
 
 SECONDS_OF_HASTE = 60  # of following: every look reads an execution's history, which many may want to do at once
@@ -95,9 +96,7 @@ class Client:
     ) -> list[Line]:
         """Return runs, and uploads that are none, of one project or of all of yours, the newest first; at most `limit`."""
         asked: dict[str, str | int] = {"project": project, "dataset": dataset, "state": state}
-        asked["since"] = (
-            since.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z") if since else ""
-        )
+        asked["since"] = stamped(since) if since else ""
         found: list[Line] = []
         before = ""
         while len(found) < limit:

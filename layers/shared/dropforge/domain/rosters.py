@@ -9,7 +9,7 @@ from typing import Literal
 from pydantic import Field
 
 from dropforge.domain.callers import Asked
-from dropforge.domain.runs import OPEN, OVER, Arrival, ArrivalStatus, Progress, Run, Status
+from dropforge.domain.runs import OVER, Arrival, ArrivalStatus, Progress, Run, Status
 from dropforge.domain.values import Slug, Value
 
 MOST = 100  # lines of one answer
@@ -66,7 +66,7 @@ class Roster(Value):
 
 def of_run(pointer: Pointer, run: Run, arrival: Arrival | None, progress: Progress | None) -> Line:
     """Return the line of a run. A retry that is on its way is what the run does now."""
-    retried = arrival is not None and arrival.execution != run.execution and arrival.status in OPEN
+    retried = arrival is not None and arrival.retries(run)
     state: Status | ArrivalStatus = arrival.status if arrival is not None and retried else run.status
     return Line(
         place=pointer.place,

@@ -178,3 +178,7 @@ class Arrival(Value):
     run_id: str | None = None
     failure: Failure | None = None
     cancellation: Cancellation | None = None
+
+    def retries(self, run: Run) -> bool:
+        """Whether this execution is a retry of a run that is over, on its way to be admitted: from then on the run's row says what it does."""
+        return run.status in ("failed", "cancelled") and self.execution != run.execution and self.status in OPEN

@@ -5,6 +5,7 @@ A class is built when it is first used: a function imports many more than it han
 
 import hashlib
 import json
+from datetime import UTC, datetime
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
@@ -28,6 +29,11 @@ class Received(BaseModel):
 def explain(error: ValidationError) -> str:
     """Return what a document got wrong, for the person who wrote it: at most five places with their faults."""
     return " ".join(f"`{'.'.join(map(str, e['loc'])) or 'the document'}`: {e['msg']}." for e in error.errors()[:5])
+
+
+def stamped(at: datetime) -> str:
+    """Return a time as the text that rows, places and events carry: UTC, to the millisecond, so that texts sort as times do."""
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def digest(content: object) -> str:

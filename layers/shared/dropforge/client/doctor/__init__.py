@@ -11,6 +11,7 @@ import boto3
 from dropforge.client.addresses import Addresses
 from dropforge.client.doctor import account, clusters, descriptions, stack
 from dropforge.client.doctor.findings import Finding
+from dropforge.domain.clusters import Cluster
 
 __all__ = ["Finding", "examine"]
 
@@ -18,6 +19,9 @@ __all__ = ["Finding", "examine"]
 def examine(environment: str | None = None, session: boto3.Session | None = None) -> Iterator[Finding]:
     """Yield what is found, as it is found. Raises botocore's own errors when nobody can be asked at all (no credentials, no endpoint)."""
     addresses = Addresses(environment, session)
+    described: dict[str, Cluster] = {}
     yield account.caller(addresses)
-    for place in (account, stack, descriptions, clusters):
-        yield from place.examine(addresses)
+    yield from account.examine(addresses)
+    yield from stack.examine(addresses)
+    yield from descriptions.examine(addresses, described)
+    yield from clusters.examine(addresses, described)

@@ -7,19 +7,15 @@ from botocore.exceptions import ClientError
 
 from dropforge import naming
 from dropforge.client.addresses import Addresses
-from dropforge.client.doctor import descriptions
-from dropforge.client.doctor.findings import Finding, absent, ask, missing, ok
+from dropforge.client.doctor.findings import Finding, absent, ask, expect, missing, ok
 from dropforge.domain import onboarding
 from dropforge.domain.clusters import Cluster
 
 TIES = {"/datasets": "datasets", "/runs": "models"}  # path on the file system, and the bucket it is tied to
 
 
-def examine(addresses: Addresses) -> Iterator[Finding]:
+def examine(addresses: Addresses, clusters: dict[str, Cluster]) -> Iterator[Finding]:
     """Yield what is known of every cluster that is described."""
-    clusters: dict[str, Cluster] = {}
-    for _ in ask("clusters", lambda: descriptions.read(addresses, "clusters", Cluster, clusters)):
-        pass  # told already, among the descriptions
     for name, cluster in clusters.items():
         what = f"cluster {name}"
         yield from ask(what, partial(_eks, addresses, what, cluster))
@@ -42,12 +38,7 @@ def _eks(addresses: Addresses, what: str, cluster: Cluster) -> Iterator[Finding]
                 what, f"EKS knows no `{cluster.eks_name}` in this Region", "Correct `eks_name`, or make the cluster."
             )
         return
-    status = found["status"]
-    yield (
-        ok(what, f"{cluster.eks_name} is ACTIVE")
-        if status == "ACTIVE"
-        else missing(what, f"{cluster.eks_name} is {status}", "Wait, or mend it in EKS.")
-    )
+    yield expect(what, cluster.eks_name, (found["status"], "ACTIVE"), "Wait, or mend it in EKS.")
 
 
 def _role(addresses: Addresses, what: str, kind: str, arn: str) -> Iterator[Finding]:
@@ -99,12 +90,7 @@ def _file_system(addresses: Addresses, what: str, cluster: Cluster) -> Iterator[
         if absent(error, "FileSystemNotFound"):
             yield missing(what, f"FSx knows no `{cluster.file_system}`", "Correct `file_system`, or make one.")
         return
-    state = found["Lifecycle"]
-    yield (
-        ok(what, f"{cluster.file_system} is AVAILABLE")
-        if state == "AVAILABLE"
-        else missing(what, f"{cluster.file_system} is {state}", "Mend it in FSx.")
-    )
+    yield expect(what, cluster.file_system, (found["Lifecycle"], "AVAILABLE"), "Mend it in FSx.")
 
 
 def _associations(addresses: Addresses, what: str, cluster: Cluster) -> Iterator[Finding]:
@@ -125,8 +111,4 @@ def _tie(what: str, wanted: str, tied: tuple[str, str] | None) -> Finding:
     repository, state = tied
     if repository.rstrip("/") != wanted.rstrip("/"):
         return missing(what, f"is associated with {repository}, not {wanted}", f"Make it anew; {section}")
-    return (
-        ok(what, repository)
-        if state == "AVAILABLE"
-        else missing(what, f"the association is {state}", f"Mend it in FSx; {section}")
-    )
+    return expect(what, f"the association with {repository}", (state, "AVAILABLE"), f"Mend it in FSx; {section}")

@@ -15,9 +15,8 @@ from dropforge.domain.values import Value
 Described = TypeVar("Described", bound=Value)
 
 
-def examine(addresses: Addresses) -> Iterator[Finding]:
-    """Yield what is known of every project and image."""
-    clusters: dict[str, Cluster] = {}
+def examine(addresses: Addresses, clusters: dict[str, Cluster]) -> Iterator[Finding]:
+    """Yield what is known of every project and image; fill `clusters` with those that are described."""
     yield from ask("clusters", lambda: read(addresses, "clusters", Cluster, clusters))
     yield from ask("projects", partial(_projects, addresses, clusters))
     yield from ask("images", partial(_images, addresses))

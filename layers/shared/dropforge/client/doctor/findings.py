@@ -34,6 +34,13 @@ def missing(what: str, said: str, to_do: str) -> Finding:
     return Finding(what=what, verdict="missing", said=said, next=to_do)
 
 
+def expect(what: str, name: str, state: tuple[str, str], to_do: str) -> Finding:
+    """Return whether a thing that exists is in the state, the second of `state`, in which it can be used."""
+    is_now, wanted = state
+    said = f"{name} is {is_now}"
+    return ok(what, said) if is_now == wanted else missing(what, said, to_do)
+
+
 def ask(what: str, question: Callable[[], Iterable[Finding]]) -> Iterator[Finding]:
     """Yield the findings of a question, or that it could not be asked."""
     try:
