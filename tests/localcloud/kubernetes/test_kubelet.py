@@ -6,6 +6,7 @@ import sys
 import time
 from pathlib import Path
 
+import kubernetes
 import pytest
 from kubernetes.client import ApiException
 
@@ -173,18 +174,20 @@ def test_what_a_program_leaves_running_ends_with_it(team):
 @pytest.mark.parametrize(
     ("image", "text"), [(OTHER_IMAGE, "not found"), ("registry.local/tool:latest", "by digest only")]
 )
-def test_an_image_that_is_not_here_never_runs(team, eventually, image, text):
-    seen = {}
-
-    def look():
-        found = waiting(team, "p")
-        seen.update({found.reason: found.message} if found else {})
-        return "ImagePullBackOff" in seen
-
+def test_an_image_that_is_not_here_never_runs(team, image, text):
+    before = team.core.list_namespaced_pod(team.namespace).metadata.resource_version
     team.pod("p", image=image)
-    eventually(look)
+    seen = {}
+    changes = kubernetes.watch.Watch().stream(  # every change is seen, however short
+        team.core.list_namespaced_pod, team.namespace, resource_version=before, timeout_seconds=60
+    )
+    for change in changes:
+        for status in change["object"].status.container_statuses or ():
+            seen[status.state.waiting.reason] = status.state.waiting.message
+        if {"ErrImagePull", "ImagePullBackOff"} <= seen.keys():
+            break
+    assert text in seen["ErrImagePull"]
     assert seen["ImagePullBackOff"] == f'Back-off pulling image "{image}"'
-    assert text in eventually(lambda: look() and seen.get("ErrImagePull"))
     assert team.read_pod("p").status.phase == "Pending"
 
 
