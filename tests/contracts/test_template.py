@@ -261,7 +261,7 @@ def test_the_dashboard_shows_every_measure_with_its_dimensions_and_every_alarm()
 def test_an_alarm_on_a_measure_names_one_that_is_emitted() -> None:
     alarms = [a for a in resources("AWS::CloudWatch::Alarm").values() if a["Namespace"] == "Dropforge"]
     assert {(a["MetricName"], tuple(d["Name"] for d in a["Dimensions"])) for a in alarms} == {
-        (name, ("environment", *DIMENSIONS[name])) for name in ("WatchLag", "DefectFound")
+        (name, ("environment", *DIMENSIONS[name])) for name in ("WatchLag", "DefectFound", "IdleUsd")
     }
 
 

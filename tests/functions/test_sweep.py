@@ -244,6 +244,27 @@ def test_a_teardown_that_was_cut_off_is_finished(call: Call, onsite: Site, other
     assert (status(run), onsite.jobs(run), ledger.lease(run)) == ("failed", [], None)
 
 
+def idle_money(printed: str) -> list[float]:
+    lines = [json.loads(line) for line in printed.splitlines() if '"IdleUsd"' in line]
+    return [value for line in lines for value in line["IdleUsd"]]
+
+
+def test_what_a_run_that_is_over_may_still_cost_is_counted_until_nothing_is_left_of_it(
+    call: Call, onsite: Site, others: Functions, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plan = onsite.plan("costly", SLEEPS).model_copy(update={"price_usd": 12.5})
+    run = onsite.claim(plan, "e-costly")
+    sweep(call)
+    assert idle_money(capsys.readouterr().out) == [0.0]  # it runs: that is what the money is for
+    assert ledger.end(run.model_copy(update={"status": "failed", "failure": job_failed(), "ended_at": clock.stamp()}))
+    sweep(call, 0)
+    sweep(call)
+    assert idle_money(capsys.readouterr().out) == [0.0, 12.5]  # a teardown takes its time
+    until(lambda: gone(call, onsite, run))
+    sweep(call)
+    assert idle_money(capsys.readouterr().out) == [0.0]
+
+
 def test_a_wish_to_cancel_that_was_cut_off_stops_the_execution(call: Call, onsite: Site, others: Functions) -> None:
     run = training(call, onsite, "half-cancelled")
     assert ledger.cancel(run, Cancellation(by="ada", reason="", at=clock.stamp()))

@@ -15,6 +15,7 @@ from dropforge.adapters import (
     ledger,
     machine,
     marks,
+    metrics,
     settings,
     storage,
     teardown,
@@ -22,6 +23,7 @@ from dropforge.adapters import (
 )
 from dropforge.adapters.each import each
 from dropforge.domain.events import LeaseExpired
+from dropforge.domain.measures import of_leases
 from dropforge.domain.runs import Arrival, Cancellation, Lease, Run
 from dropforge.domain.starts import Again, StartAgain
 from dropforge.domain.uploads import PREFIX, Upload, locate
@@ -96,6 +98,11 @@ def _mend_arrival(arrival: Arrival) -> int:
 def overdue_runs() -> int:
     """Stop runs that have held a lease too long, and those whose cancellation was cut off; return how many. It talks to no cluster."""
     return sum(each(_settled_runs(ledger.leases()), _stop_if_unwanted))
+
+
+def measure_idle_money() -> None:
+    """Count what the leases allow of attempts that have been over for longer than a teardown takes."""
+    metrics.emit(of_leases(_settled_runs(ledger.leases())))
 
 
 def lost_ends(cluster: str) -> int:

@@ -11,11 +11,11 @@ from pydantic import Field
 
 from dropforge.domain.failures import Failure
 from dropforge.domain.journeys import Stage
-from dropforge.domain.runs import Wait
+from dropforge.domain.runs import Lease, Run, Wait
 from dropforge.domain.timeline import Entry
 from dropforge.domain.values import Received, Value
 
-Unit = Literal["Count", "Seconds"]
+Unit = Literal["Count", "Seconds", "None"]
 DIMENSIONS: dict[str, tuple[str, ...]] = {
     "RunFinished": ("team", "state"),
     "RunSeconds": ("team",),
@@ -24,6 +24,7 @@ DIMENSIONS: dict[str, tuple[str, ...]] = {
     "DefectFound": (),
     "RunsOpen": ("team", "phase"),
     "WatchLag": (),
+    "IdleUsd": (),
 }
 STATES = {"ModelRegistered": "succeeded", "RunFailed": "failed", "RunCancelled": "cancelled"}
 PHASES = ("new", "queued", "running")
@@ -62,7 +63,9 @@ class Measure(NamedTuple):
 
     @property
     def unit(self) -> Unit:
-        """Seconds for times, else a count."""
+        """Seconds for times, none for money (CloudWatch knows no currency), else a count."""
+        if self.name.endswith("Usd"):
+            return "None"
         return "Seconds" if self.name.endswith(("Seconds", "Lag")) else "Count"
 
 
@@ -119,3 +122,8 @@ def of_waits(waits: Iterable[Wait]) -> list[Measure]:
         for team, phases in sorted(of_team.items())
         for phase in PHASES
     ]
+
+
+def of_leases(held: Iterable[tuple[Run, Lease]]) -> Measure:
+    """Return the money that may flow for nothing: what the leases of attempts that are over still allow: a lease ends when nothing is left."""
+    return Measure("IdleUsd", sum(lease.price_usd for run, lease in held if run.status != "running"))
