@@ -83,6 +83,7 @@ docs: $(VENV)/ready ## Write the generated parts of docs/
 	$(BIN)/python scripts/errors_doc.py
 	$(BIN)/python scripts/checks_doc.py
 	$(BIN)/python -m scripts.checkpoints_doc
+	$(BIN)/python -m scripts.json_doc
 
 build: $(VENV)/ready $(SAM) ## Make deployable artefacts with hash-based bytecode (needs a Python 3.13)
 	PATH="$(CURDIR)/$(BIN):$$PATH" UV="$(CURDIR)/$(BIN)/uv" AWS_DEFAULT_REGION=us-east-1 $(SAM) build --build-in-source

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 import yaml
-from dropforge.client import Client, Dropped
+from dropforge.client import Client
 from dropforge.domain.journeys import Journey
 from dropforge.domain.uploads import RunBlock
 
@@ -31,11 +31,7 @@ def drop(
     if wait:
         looking.finish(client, dropped.execution, as_json=as_json)
     elif as_json:
-        _print_dropped(dropped)
-
-
-def _print_dropped(dropped: Dropped) -> None:
-    console.print_json(data={"upload": dropped.upload.model_dump(), "execution": dropped.execution})
+        console.print_json(dropped.model_dump_json())
 
 
 def cancel(

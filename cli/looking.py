@@ -1,6 +1,5 @@
 """Commands that look: where a run is, why, and what its jobs have said."""
 
-import json
 import sys
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
@@ -81,7 +80,7 @@ def logs(
         return
     found = Client().logs(reference, step, attempt)
     if as_json:
-        console.print_json(data=[log._asdict() for log in found])
+        console.print_json(data=[log.model_dump(mode="json") for log in found])
     for log in () if as_json else found:
         say(f"== {log.step} ({log.uri or 'runs now; newest lines'})")
         say("\n".join(log.lines))
@@ -97,7 +96,7 @@ def _follow_logs(reference: str, step: str, *, as_json: bool) -> None:
         for part in Client().tail(reference):
             if step in ("", part.step):
                 if as_json:
-                    print(json.dumps(part._asdict()), flush=True)
+                    print(part.model_dump_json(), flush=True)
                 else:
                     show.print_part(console, part, last)
                 last = part.step

@@ -23,8 +23,7 @@ def check(
     refusal = drafts.refusal(reports, kind)
     accepted = refusal == ""
     if as_json:
-        files = [report.model_dump(mode="json") for report in reports]
-        console.print_json(data={"accepted": accepted, "why": refusal, "files": files})
+        console.print_json(drafts.Checked(accepted=accepted, why=refusal, files=tuple(reports)).model_dump_json())
     else:
         show.print_reports(console, reports)
         show.print_verdict(console, reports, refusal)

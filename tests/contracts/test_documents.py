@@ -22,7 +22,7 @@ from dropforge.domain.progress import read_progress
 from dropforge.domain.requests import RunRequest, read_request
 from dropforge.domain.runs import Progress
 
-from scripts import checkpoints_doc
+from scripts import checkpoints_doc, json_doc
 from scripts.errors_doc import MEANINGS, render
 from tests.builders import CLUSTER, IMAGE, PROJECT, dataset
 from tests.contracts.repository import (
@@ -58,6 +58,12 @@ def test_the_page_of_errors_is_what_the_catalogue_says() -> None:
 
 def test_the_page_of_checkpoints_is_what_the_shapes_and_the_planted_faults_say() -> None:
     assert text("docs/checkpoints.md") == checkpoints_doc.render()
+
+
+def test_the_page_of_what_commands_print_for_machines_is_what_they_print() -> None:
+    assert text("docs/json.md") == json_doc.render()
+    written = {path.name: path.read_text(encoding="utf-8") for path in (ROOT / "docs" / "schemas").iterdir()}
+    assert written == json_doc.schemas()
 
 
 @pytest.mark.parametrize("code", CATALOGUE)

@@ -3,12 +3,14 @@
 Ids, times and measured numbers are written as placeholders; everything else is as it was printed. `GOLDEN=1` writes the transcripts anew.
 """
 
+import json
 import os
 import re
 import subprocess
 import sys
 from pathlib import Path
 
+import jsonschema
 import pytest
 
 from cli.local import variables
@@ -81,6 +83,23 @@ RIGHT = (
     "cancel RUN",
     "retry RUN",
 )
+MACHINES = (
+    ("check train.jsonl", "Checked"),
+    ("plan train.jsonl --project demo", "Preview"),
+    ("drop train.jsonl --project demo --dataset lamps --run run.yaml", "Dropped"),
+    ("drop train.jsonl --project demo --dataset lamps --run run.yaml --wait", "Journey"),
+    ("runs --project demo", "Line"),
+    ("status RUN", "Journey"),
+    ("explain RUN", "Explanation"),
+    ("logs RUN", "Log"),
+    ("logs RUN --follow", "Part"),
+    ("report RUN", "RunReport"),
+    ("cancel RUN", "Cancelled"),
+    ("retry RUN", "Failure"),
+    ("status nothing", "Failure"),
+    ("doctor", "Finding"),
+)
+SCHEMAS = Path(__file__).parents[2] / "docs" / "schemas"
 
 
 @pytest.fixture(scope="module")
@@ -149,6 +168,18 @@ def test_a_run_from_its_drop_to_its_end(journeys: Journeys, place: Path, dropped
     check_golden(
         "transcripts/right.txt", "\n".join([told, *(transcript(line, run(journeys, place, line)) for line in lines)])
     )
+
+
+@pytest.mark.parametrize(("line", "schema"), MACHINES)
+def test_what_machines_read_is_as_its_schema_says(
+    journeys: Journeys, place: Path, dropped: tuple[str, str], line: str, schema: str
+) -> None:
+    told = run(journeys, place, f"{line.replace('RUN', dropped[0])} --json").stdout
+    answer = [json.loads(one) for one in told.splitlines()] if "--follow" in line else json.loads(told)
+    documents = answer if isinstance(answer, list) else [answer]
+    assert documents
+    for document in documents:
+        jsonschema.validate(document, json.loads((SCHEMAS / f"{schema}.json").read_text()))
 
 
 def test_without_a_deployment_the_settings_to_look_at_are_named(journeys: Journeys, place: Path) -> None:

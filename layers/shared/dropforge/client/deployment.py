@@ -4,7 +4,6 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
 
 import boto3
 
@@ -24,14 +23,14 @@ from dropforge.domain.rosters import MOST, Line, Roster
 from dropforge.domain.run_reports import RunReport
 from dropforge.domain.runs import OPEN
 from dropforge.domain.uploads import PREFIX, RunBlock, Upload, locate
-from dropforge.domain.values import stamped
+from dropforge.domain.values import Value, stamped
 from dropforge.errors import InvalidInput
 
 SECONDS_OF_HASTE = 60  # of following: every look reads an execution's history, which many may want to do at once
 SECONDS_TO_START = 60  # how long a drop may be unknown: the event of an upload takes seconds, sometimes more
 
 
-class Log(NamedTuple):
+class Log(Value):
     """The log of one job; `uri` is empty while it runs."""
 
     step: str
@@ -39,7 +38,7 @@ class Log(NamedTuple):
     lines: list[str]
 
 
-class Dropped(NamedTuple):
+class Dropped(Value):
     """An upload and the name of the execution that it starts."""
 
     upload: Upload
@@ -65,7 +64,7 @@ class Client:
         name = dataset or dataset_name(source)
         check_names(source, project, name)
         upload = uploads.upload(self._addresses, source, (project, name), run or {}, moved)
-        return Dropped(upload, execution_name(project, name, upload))
+        return Dropped(upload=upload, execution=execution_name(project, name, upload))
 
     def plan(self, dataset: str | Path, project: str = "", name: str = "", run: RunBlock | None = None) -> Preview:
         """Return what a run would do, cost and wait for; nothing is made, whatever the answer.
@@ -152,9 +151,9 @@ class Client:
             return []
         shelf = Shelf(self._addresses)
         kept = shelf.steps(run, attempt or run.attempt)
-        found = [Log(name, uri, shelf.lines(uri)) for name, uri in kept.items() if step in ("", name)]
+        found = [Log(step=name, uri=uri, lines=shelf.lines(uri)) for name, uri in kept.items() if step in ("", name)]
         if progress is not None and attempt in (0, run.attempt) and progress.step not in kept:
-            found.append(Log(progress.step, "", list(progress.tail)))
+            found.append(Log(step=progress.step, uri="", lines=list(progress.tail)))
         return [log for log in found if step in ("", log.step)]
 
     def tail(self, reference: str, pace: float = 2) -> Iterator[Part]:

@@ -15,7 +15,16 @@ from dropforge.domain.failures import failure
 from dropforge.domain.ranges import is_divided, joined_digest
 from dropforge.domain.readings import one_kind
 from dropforge.domain.reports import Report, Role
+from dropforge.domain.values import Value
 from dropforge.errors import InvalidInput
+
+
+class Checked(Value):
+    """What `check` finds of a dataset: whether an upload of it would be accepted, why not (empty when it would), and each file's report."""
+
+    accepted: bool
+    why: str
+    files: tuple[Report, ...]
 
 
 def read(path: Path) -> list[Report]:

@@ -4,16 +4,17 @@ What comes next is found by where the lines that were given already lie in those
 """
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from dropforge.domain.journeys import Journey
 from dropforge.domain.runs import Run
+from dropforge.domain.values import Value
 
 OVERLAP = 20  # lines: as many as a look of the watcher keeps
 LINE = 400  # characters of a line that it keeps
 
 
-class Part(NamedTuple):
+class Part(Value):
     """Lines after those of the same step before. `missed`: lines between may be missing. `uri`: where the whole log lies, once it does."""
 
     step: str
@@ -61,7 +62,7 @@ def _more(given: dict[str, list[str]], step: str, seen: list[str], uri: str = ""
     lines = seen[after or 0 :]
     given[step] = (before + lines)[-OVERLAP:]
     if lines or uri or first:
-        yield Part(step, lines, after is None and bool(before), uri)
+        yield Part(step=step, lines=lines, missed=after is None and bool(before), uri=uri)
 
 
 def place_after(before: list[str], seen: list[str]) -> int | None:

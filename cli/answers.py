@@ -1,0 +1,36 @@
+"""What each command prints with `--json`; docs/json.md and the schemas beside it are made from this, and tests hold the commands to them."""
+
+from typing import Any
+
+from dropforge.client import Dropped, Log
+from dropforge.client.doctor import Finding
+from dropforge.client.drafts import Checked
+from dropforge.client.tails import Part
+from dropforge.domain.checkpoint_shapes.contents import Opened
+from dropforge.domain.explanations import Explanation
+from dropforge.domain.failures import Failure
+from dropforge.domain.inputs import Cancelled, Retried
+from dropforge.domain.journeys import Journey
+from dropforge.domain.previews import Preview
+from dropforge.domain.rosters import Line
+from dropforge.domain.run_reports import RunReport
+
+ANSWERS: dict[str, Any] = {
+    "check": Checked,
+    "plan": Preview,
+    "verify": Opened,
+    "drop": Dropped,
+    "drop --wait": Journey,
+    "runs": tuple[Line, ...],
+    "status": Journey,
+    "explain": Explanation,
+    "logs": tuple[Log, ...],
+    "logs --follow": Part,
+    "report": RunReport,
+    "cancel": Cancelled,
+    "cancel --wait": Journey,
+    "retry": Retried,
+    "retry --wait": Journey,
+    "doctor": tuple[Finding, ...],
+}
+REFUSAL = Failure  # what any of them prints instead when it is refused
