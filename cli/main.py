@@ -1,9 +1,10 @@
 """The `dropforge` command: the commands by what they are for, and the one place where a no becomes words and an exit code."""
 
 import sys
+from contextlib import suppress
 
 import typer
-from dropforge.client import Refused
+from dropforge.client import Client, Refused
 
 from cli import acting, doctor, looking, offline, planning, reporting, show, verifying
 from cli.local import local
@@ -45,9 +46,19 @@ def main() -> None:
         if "--json" in sys.argv:
             console.print_json(refused.failure.model_dump_json())
         show.print_failure(errors, refused.failure)
+        if refused.failure.code == "RunNotFound":
+            _suggest(str(refused.failure.evidence.get("reference", "")))
         sys.exit(1)
     except (BotoCoreError, ClientError) as error:
         errors.print(f"AWS: {error}", highlight=False, soft_wrap=True, markup=False)
         advice = "check AWS_ENDPOINT_URL (is `dropforge local up` running?), the region, the credentials and DROPFORGE_ENVIRONMENT"
         errors.print(f"  what to do:  {advice}", highlight=False, soft_wrap=True)
         sys.exit(1)
+
+
+def _suggest(reference: str) -> None:
+    """Name the runs that may have been meant, when they can be listed."""
+    with suppress(Refused):
+        similar = Client().similar(reference)
+        if similar:
+            errors.print(f"  did you mean: {', '.join(similar)}", highlight=False, soft_wrap=True, markup=False)

@@ -190,7 +190,11 @@ class Api:
     def write_status(self, resource: Resource, thing: Object, status: Object, manager: str) -> Object:
         """Write a status a controller computed; an unchanged one is no write."""
         place = place_of(resource, thing, "status")
-        return self.change(place, lambda old: {**old, "status": status}, Options(manager))
+        with self.store.lock:
+            old = self.get(place)
+            if old.get("status") == status:
+                return old
+            return self.change(place, lambda old: {**old, "status": status}, Options(manager))
 
 
 def _version(resource: Resource, options: Options) -> str:

@@ -30,7 +30,7 @@ PLACEHOLDERS = (
     (r"\d{4}-\d\d-\d\dT[\d:.]+Z", "TIME"),
     (r"\b\d+(\.\d+)? (s|min|h|d)( \d+ (s|min|h))?\b", "N s"),
     (r"(loss[=:_a-z ]*|rate=|seconds\": )-?\d[\d.e+-]*", r"\1N"),
-    (r"(\"bytes\": )\d+", r"\1N"),  # measured losses are written with more or fewer digits
+    (r"(\"?bytes\"?: +)[\d,]+", r"\1N"),  # measured losses are written with more or fewer digits
     (r"127\.0\.0\.1:\d+", "ENDPOINT"),
     (r" +$", ""),
     (r"(?<=\S) {2,}", "  "),  # a column is as wide as its widest number
@@ -74,6 +74,8 @@ WRONG = (
 NOTHING_THERE = tuple(f"{verb} nothing" for verb in ("status", "explain", "logs", "report", "cancel", "retry"))
 RIGHT = (
     "check train.jsonl",
+    "plan train.jsonl --project demo --dataset lamps --run run.yaml",
+    "verify s3://dropforge-dev-models-123456789012-us-east-1/runs/demo/RUN/1/model",
     "status RUN",
     "explain RUN",
     "runs --dataset lamps",
@@ -168,6 +170,15 @@ def test_a_run_from_its_drop_to_its_end(journeys: Journeys, place: Path, dropped
     check_golden(
         "transcripts/right.txt", "\n".join([told, *(transcript(line, run(journeys, place, line)) for line in lines)])
     )
+
+
+def test_a_mistyped_run_is_answered_with_the_one_that_may_be_meant(
+    journeys: Journeys, place: Path, dropped: tuple[str, str]
+) -> None:
+    mistyped = dropped[0].replace("lamps", "lamsp")
+    refused = run(journeys, place, f"status {mistyped}")
+    assert refused.returncode == 1
+    assert f"did you mean: {dropped[0]}" in refused.stderr
 
 
 @pytest.mark.parametrize(("line", "schema"), MACHINES)

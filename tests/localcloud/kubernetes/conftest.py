@@ -123,11 +123,14 @@ def container(script: str, cpu: str = "1") -> Json:
 
 
 @pytest.fixture
-def team(cluster: LocalCluster) -> Team:
+def team(cluster: LocalCluster) -> Iterator[Team]:
+    """A namespace that is empty, and gone afterwards: what goes on in it would keep the cluster busy for every other test."""
     name = f"team-{uuid.uuid4().hex[:8]}"
     made = Team(cluster, name)
     made.core.create_namespace({"metadata": {"name": name}})
-    return made
+    yield made
+    if name in {found.metadata.name for found in made.core.list_namespace().items}:
+        made.core.delete_namespace(name)
 
 
 @pytest.fixture
