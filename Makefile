@@ -57,8 +57,9 @@ check: $(VENV)/ready $(SAM) node_modules/ready ## Lint, types, import rules, tem
 	  PATH="$(NODE_BIN)$$PATH" node_modules/.bin/asl-validator --silent --yaml-path build/machines/$$(basename $$machine) || exit 1; done
 	$(BIN)/pytest tests/contracts
 
-test: $(VENV)/ready chromium ## Run every test, two files at a time
-	$(BIN)/pytest -n 2 --dist loadfile
+test: $(VENV)/ready chromium ## Run every test, two files at a time; the journeys by themselves, since a process has room for one cloud
+	$(BIN)/pytest -n 2 --dist loadfile --ignore tests/journeys
+	$(BIN)/pytest -n 2 --dist loadfile tests/journeys
 
 test-cluster: $(VENV)/ready ## Run the cluster suite, on the cluster of KUBECONFIG or else on the local one; compare it with RECORDINGS=DIR
 	RECORDINGS="$(RECORDINGS)" $(BIN)/pytest tests/cluster

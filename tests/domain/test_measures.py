@@ -3,11 +3,21 @@
 import pytest
 from dropforge.domain.failures import failure
 from dropforge.domain.journeys import Stage
-from dropforge.domain.measures import DIMENSIONS, EndDetail, Measure, RunOver, of_attempt, of_end, of_waits, queued
+from dropforge.domain.measures import (
+    DIMENSIONS,
+    EndDetail,
+    Measure,
+    RunOver,
+    of_attempt,
+    of_end,
+    of_leases,
+    of_waits,
+    queued,
+)
 from dropforge.domain.timeline import Entry
 from dropforge.domain.waiting import for_job
 
-from tests.builders import planned, run
+from tests.builders import lease, planned, run
 
 START = 1_700_000_000
 
@@ -104,6 +114,6 @@ def test_every_measure_has_as_many_dimensions_as_its_name_says() -> None:
     stages = [Stage(name="PlanRun", status="succeeded", started=START, ended=START + 1)]
     wait = for_job(run(), planned(), planned().steps[-1], "token")
     made = [*of_end(over("RunFailed", code="Unexpected"), "vision", WAITED_TWICE, stages), *of_waits([wait])]
-    made.append(Measure("WatchLag", 1))
+    made += [Measure("WatchLag", 1), of_leases([(run(status="failed"), lease())])]
     assert {measure.name for measure in made} == set(DIMENSIONS)
     assert all(len(measure.dimensions) == len(DIMENSIONS[measure.name]) for measure in made)

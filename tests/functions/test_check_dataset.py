@@ -68,6 +68,16 @@ def test_a_packed_file_is_read_unpacked_and_hashed_as_it_lies(call: Call, put: P
     assert listed(made).files[0].sha256 == hashlib.sha256(packed).hexdigest()
 
 
+def test_a_later_upload_to_the_same_place_replaces_the_report_beside_it_and_not_the_uploads_own(
+    call: Call, put: Put
+) -> None:
+    first = check(call, put(KEY, GOOD))
+    check(call, put(KEY, GOOD + GOOD.replace(b"a", b"e")))
+    assert report()["files"][0]["rows"] == 4
+    own = report(first["listing"]["key"].replace("files.json", "report.json"))
+    assert (own["upload"], own["files"][0]["rows"]) == (first["upload"], 2)
+
+
 def test_a_bad_file_is_refused_with_its_first_fault_and_the_place_of_the_report(call: Call, put: Put) -> None:
     with pytest.raises(InvalidInput) as raised:
         check(call, put(KEY, BAD))

@@ -60,11 +60,13 @@ def _refuse_changed(claimed: Sequence[File], read: Sequence[File]) -> None:
 
 
 def _write_report(manifest: Manifest, reports: list[Report]) -> str:
+    """Write the report among what is the upload's own, where it stays, and beside the upload, where people look and a later upload's replaces it."""
     document = {
         "upload": manifest.upload.model_dump(mode="json"),
         "accepted": all(report.accepted for report in reports),
         "files": [report.model_dump(mode="json") for report in reports],
     }
+    storage.write_json(manifest.listing.bucket, folder(manifest.listing.key) + REPORT, document)
     return storage.write_json(manifest.upload.bucket, folder(manifest.upload.key) + REPORT, document)
 
 
