@@ -58,7 +58,7 @@ check: $(VENV)/ready $(SAM) node_modules/ready ## Lint, types, import rules, tem
 	$(BIN)/pytest tests/contracts
 
 test: $(VENV)/ready chromium ## Run every test, two files at a time; the journeys by themselves, since a process has room for one cloud
-	$(BIN)/pytest -n 2 --dist loadfile --ignore tests/journeys
+	$(BIN)/pytest -n 2 --dist loadfile
 	$(BIN)/pytest -n 2 --dist loadfile tests/journeys
 
 test-cluster: $(VENV)/ready ## Run the cluster suite, on the cluster of KUBECONFIG or else on the local one; compare it with RECORDINGS=DIR
