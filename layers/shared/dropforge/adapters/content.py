@@ -24,6 +24,12 @@ def newest_run(project: str, dataset: str) -> Run | None:
     return next((run for run in runs if run is not None and run.dataset == dataset), None)
 
 
+def holds(dataset: Dataset) -> bool:
+    """Whether the same content lies in the project as a dataset of this name already."""
+    found = table.get(f"DATASET#{dataset.id}", "DATASET", Dataset)
+    return found is not None and found.digest == dataset.digest
+
+
 def dataset(asked: ToPreview) -> Dataset:
     """Return the uploaded dataset that is meant. Raises NotFound (UploadUnknown), NotReady (UploadUnread), InvalidInput (DatasetRejected)."""
     if asked.version:
