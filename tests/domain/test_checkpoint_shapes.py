@@ -1,5 +1,6 @@
 """Checkpoints of every shape: a whole one is opened and described, a damaged one is refused naming the file."""
 
+import json
 from collections.abc import Callable
 
 import numpy as np
@@ -108,6 +109,8 @@ def test_the_header_of_an_adapter_on_all_linears_of_80_layers_fits_one_read() ->
         f"base_model.model.model.layers.{n}.{name}.lora_{ab}.weight" for n in range(80) for name in names for ab in "AB"
     }
     files = adapter(1)
+    config = {**json.loads(files["adapter_config.json"]), "target_modules": names}
+    files["adapter_config.json"] = json.dumps(config).encode()
     files["adapter_model.safetensors"] = save({w: np.zeros((1, 1), np.float32) for w in wanted})
     header = int.from_bytes(files["adapter_model.safetensors"][:8], "little")
     assert 120 << 10 < header < FIRST

@@ -80,9 +80,11 @@ def full() -> Folder:
 
 
 def sharded() -> Folder:
-    names = {"a": "model-1.safetensors", "b": "model-2.safetensors"}
+    names = {"a": "model-00001-of-00002.safetensors", "b": "model-00002-of-00002.safetensors"}
     shards = {file: safetensors({name: WEIGHTS[name]}) for name, file in names.items()}
-    return Folder("hf", {**shards, "config.json": b"{}", INDEX: json.dumps({"weight_map": names}).encode()})
+    return Folder(
+        "hf", {**shards, "config.json": b'{"model_type": "llama"}', INDEX: json.dumps({"weight_map": names}).encode()}
+    )
 
 
 def sealed(folder: Folder) -> Folder:
@@ -164,7 +166,7 @@ FAULTS = {
     "the manifest lists nothing": (listing(adapter, ADAPTER, CONFIG), "manifest.json cannot be read"),
     "the kind is unknown": (listing(adapter, kind="gguf"), "manifest.json cannot be read"),
     "the loss is not a number": (listing(adapter, loss_after=float("nan")), "finite number"),
-    "the configuration is unlisted": (listing(adapter, CONFIG), f"`{CONFIG}` is missing, or not listed"),
+    "the configuration is unlisted": (listing(adapter, CONFIG), f"`{CONFIG}`: it is missing"),
     "the file is too short for a header": (change(full, FULL, b"1234567"), "too short for safetensors"),
     "the header is longer than the file": (change(full, FULL, struct.pack("<Q", 99) + b"{}"), "claims 99 bytes"),
     "the header is not JSON": (change(full, FULL, with_header(b"{nope", b"")), "is not JSON"),
@@ -177,27 +179,31 @@ FAULTS = {
     "bytes are left over": (header_with(b"123456"), "tensors end at 4, the file at 6"),
     "the last tensor is cut": (header_with(b"12"), "tensors end at 4, the file at 2"),
     "an adapter holds no tensor": (adapter_with({}), "holds no tensor"),
-    "half of a pair is missing": (adapter_with({A: PAIR[A]}), f"Tensor `{A}` has no `{B}`"),
+    "half of a pair is missing": (adapter_with({A: PAIR[A]}), f"tensor `{A}` has no `{B}`"),
     "a rank differs": (
         adapter_with({A: ("F32", [4, 3], bytes(48)), B: PAIR[B]}),
         f"`{A}` has rank 4, adapter_config.json says 2",
     ),
     "a vector is no factor": (adapter_with({A: ("F32", [2], bytes(8)), B: PAIR[B]}), "has rank 0"),
-    "a tensor is not LoRA": (adapter_with({**PAIR, "embed": ("F32", [1], bytes(4))}), "`embed` is not part of a LoRA"),
+    "a tensor is not LoRA": (adapter_with({**PAIR, "gate": ("F32", [1], bytes(4))}), "`gate` is not part of a LoRA"),
     "a module is not a target": (config_with(target_modules=["v_proj"]), "belongs to no module"),
     "no base model is named": (config_with(base_model_name_or_path=""), "base_model_name_or_path"),
-    "the rank is zero": (config_with(r=0), "greater than 0"),
-    "the adapter's configuration is not JSON": (change(adapter, CONFIG, b"r: 2"), f"`{CONFIG}` is not JSON"),
-    "the model's configuration is missing": (listing(full, "config.json"), "`config.json` is missing"),
+    "the rank is zero": (config_with(r=0), "Expected `int` >= 1"),
+    "the adapter's configuration is not JSON": (change(adapter, CONFIG, b"r: 2"), f"`{CONFIG}`: it is not JSON"),
+    "the model's configuration is missing": (listing(full, "config.json"), "`config.json`: it is missing"),
     "the model holds no tensor": (change(full, FULL, safetensors({})), "holds no tensor"),
-    "the index cannot be read": (change(sharded, INDEX, {"map": {}}), f"`{INDEX}` cannot be read"),
+    "the index cannot be read": (change(sharded, INDEX, {"map": {}}), f"`{INDEX}`: it cannot be read"),
     "the index names a tensor elsewhere": (
-        change(sharded, INDEX, {"weight_map": {"a": "model-2.safetensors", "b": "model-2.safetensors"}}),
-        "`a` is not in `model-2.safetensors`",
+        change(
+            sharded,
+            INDEX,
+            {"weight_map": {"a": "model-00002-of-00002.safetensors", "b": "model-00001-of-00002.safetensors"}},
+        ),
+        "lacks tensor `a`",
     ),
     "the index forgets a tensor": (
-        change(sharded, INDEX, {"weight_map": {"a": "model-1.safetensors"}}),
-        "`b` is not in the index",
+        change(sharded, INDEX, {"weight_map": {"a": "model-00001-of-00002.safetensors"}}),
+        "`model-00002-of-00002.safetensors`",
     ),
 }
 
@@ -214,12 +220,25 @@ def test_a_checkpoint_is_refused_when(fault: str) -> None:
 
 def test_only_headers_and_small_files_are_read() -> None:
     folder = sealed(change(full, FULL, safetensors({"big": ("U8", [9_000_000], bytes(9_000_000))})))
+    read = reads(folder, None)
+    assert sum(read) < 300_000
+    assert len(read) == 4  # manifest, marker, configuration, and one stretch of the weights
+
+
+def test_the_digest_that_the_verify_job_read_spares_the_marker() -> None:
+    folder = sealed(sharded())
+    assert (
+        len(reads(folder, folder.digest)) == 2 + 3
+    )  # two shards; manifest, configuration, index: the listing is one more
+
+
+def reads(folder: Folder, expected: str | None) -> list[int]:
+    """The bytes of each read of one verification."""
     read: list[int] = []
 
     def reading(path: str, at: int, length: int) -> bytes:
         read.append(length)
         return folder.files[path][at : at + length]
 
-    verify("s3://m/x/", {path: len(content) for path, content in folder.files.items()}, reading, None)
-    assert sum(read) < 300_000
-    assert len(read) == 4  # manifest, marker, configuration, and one stretch of the weights
+    verify("s3://m/x/", {path: len(content) for path, content in folder.files.items()}, reading, expected)
+    return read

@@ -23,8 +23,16 @@ class Config(msgspec.Struct, frozen=True):
     peft_type: str = "LORA"
     r: Positive | None = None
     rank_pattern: dict[str, Positive] | None = None
+    target_modules: list[str] | str | None = None
     modules_to_save: list[str] | None = None
     target_parameters: list[str] | None = None
+
+    def targets(self, name: str) -> bool:
+        """Whether a tensor belongs to a module that was adapted; a pattern, and parameters of experts, allow any."""
+        if not isinstance(self.target_modules, list) or self.target_parameters:
+            return True
+        module = name.partition(".lora_")[0]
+        return any(module == target or module.endswith(f".{target}") for target in self.target_modules)
 
     def allows(self, rank: int) -> bool:
         """Whether a factor may have this rank; of parameters of experts all factors lie in one tensor."""
@@ -66,6 +74,9 @@ def _check_factors(folder: Folder, path: str, tensors: Tensors, config: Config) 
     factors = [name for name in tensors if any(a in name or b in name for a, b in FACTORS)]
     if not factors:
         raise folder.broken(path, "it holds no LoRA tensor.")
+    stray = next((name for name in factors if not config.targets(name)), None)
+    if stray is not None:
+        raise folder.broken(path, f"tensor `{shown(stray)}` belongs to no module of `target_modules`.")
     for name in factors:
         _check_factor(folder, path, name, tensors, config)
     stranger = next((name for name in tensors if name not in factors and not _may_lie_beside(name, config)), None)
