@@ -10,6 +10,8 @@ import tempfile
 from pathlib import Path
 from statistics import median
 
+from dropforge.domain.checkpoint_shapes.folders import Folder
+from dropforge.domain.checkpoint_shapes.opening import open_checkpoint
 from dropforge.domain.checkpoints import MANIFEST, MARKER, Checkpoint, verify
 
 from benchmarks.measure import Figure, cpu_seconds
@@ -27,10 +29,12 @@ def run(size: int, rounds: int) -> list[Figure]:
         _make(folder, size * 1_000_000)
         taken = [(_verifying(folder), cpu_seconds(lambda: _hash(folder))) for _ in range(min(rounds, TURNS))]
         checked = _verify(folder)
+        requests = _requests(folder)
     return [
         Figure("size", checked.bytes / 1e9, "GB"),
         Figure("verification", median(t[0] for t in taken) * 1000, "CPU ms"),
         Figure("SHA-256", median(t[1] for t in taken), "CPU s"),
+        Figure("requests over S3 beyond one for each shard", requests - SHARDS, "requests", 3),
         Figure("verification / SHA-256", median(t[0] / t[1] for t in taken), "x", 1 / 2000 if size >= 10_000 else None),
     ]
 
@@ -75,6 +79,21 @@ def _verify(folder: Path) -> Checkpoint:
 
     sizes = {path.name: path.stat().st_size for path in folder.iterdir()}
     return verify(str(folder), sizes, read, None)
+
+
+def _requests(folder: Path) -> int:
+    """Return how many requests `dropforge verify` makes for the same checkpoint in S3 without our seal: the listing, and each read."""
+    read: list[str] = []
+    sizes = {path.name: path.stat().st_size for path in folder.iterdir() if path.name not in (MANIFEST, MARKER)}
+
+    def reading(path: str, offset: int, length: int) -> bytes:
+        read.append(path)
+        with (folder / path).open("rb") as file:
+            file.seek(offset)
+            return file.read(length)
+
+    open_checkpoint("s3://bucket/checkpoint", Folder(sizes, reading))
+    return 1 + len(read)
 
 
 def _hash(folder: Path) -> str:
