@@ -42,16 +42,21 @@ def up(
     port: Annotated[int, typer.Option(help="Port of the endpoint; 0 takes a free one.")] = 4566,
 ) -> None:
     """Start the embedded cloud and keep it up until Ctrl-C."""
+    stop = threading.Event()  # heard from the beginning: a cloud that is half up is taken down in order, too
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    with _marked(folder):
+        console.print(EMULATED, highlight=False)
+        kept = _fresh(folder)
+        _log_to(kept / "cloud.log")
+        _stay_up(kept, (speed, port), stop)
+
+
+def _stay_up(kept: Path, settings: tuple[float, int], stop: threading.Event) -> None:
     from localcloud.cloud import PROJECT, TEAM, LocalCloud  # noqa: PLC0415  slow to import
 
-    already = _running(folder)
-    if already is not None:
-        say(f"it is up already (process {already}); stop it: dropforge local down")
-        raise typer.Exit(1)
-    console.print(EMULATED, highlight=False)
-    kept = _fresh(folder)
-    _log_to(kept / "cloud.log")
-    with LocalCloud(kept, speed=speed, port=port) as cloud, _marked(folder):
+    speed, port = settings
+    with LocalCloud(kept, speed=speed, port=port) as cloud:
         console.print("\nIn another terminal:", highlight=False)
         for name, value in variables(cloud.endpoint).items():
             console.print(f"  export {name}={value}", highlight=False, soft_wrap=True)
@@ -61,9 +66,6 @@ def up(
         console.print(f"  dropforge drop examples/greetings/train.jsonl --project {PROJECT} --wait", highlight=False)
         console.print(f"  kubectl --namespace {naming.namespace(TEAM)} get jobs,workloads --watch", highlight=False)
         console.print("\nCtrl-C stops it, and so does `dropforge local down`.", highlight=False, markup=False)
-        stop = threading.Event()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: stop.set())
         stop.wait()
         console.print("stopping", highlight=False)
 
@@ -87,28 +89,30 @@ def down(folder: Folder = Path(".dropforge/local")) -> None:
 
 @contextmanager
 def _marked(folder: Path) -> Iterator[None]:
-    """Leave a note of who is up in a folder, locked for as long as it is: the lock of a process that was killed goes with it."""
-    path = folder / RUNNING
-    with path.open("a") as note:
-        fcntl.flock(note, fcntl.LOCK_EX)
+    """Hold the note that says who is up in a folder, for as long as it is; the lock of a process that was killed goes with it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / RUNNING).open("a+") as note:
+        try:
+            fcntl.flock(note, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say(f"it is up already (process {_running(folder)}); stop it: dropforge local down")
+            raise typer.Exit(1) from None
         note.truncate(0)
         note.write(str(os.getpid()))
         note.flush()
-        try:
-            yield
-        finally:
-            path.unlink(missing_ok=True)
+        yield
 
 
 def _running(folder: Path) -> int | None:
-    """Return the process that is up in a folder: whoever holds the lock of its note."""
-    try:
-        with (folder / RUNNING).open() as note:
+    """Return the process that is up in a folder: whoever holds the lock of its note, once it has written it."""
+    path = folder / RUNNING
+    if not path.exists():
+        return None
+    with path.open() as note:
+        try:
             fcntl.flock(note, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return int((folder / RUNNING).read_text())
-    except FileNotFoundError:
-        pass
+        except BlockingIOError:
+            return int(note.read() or 0) or None
     return None
 
 

@@ -8,7 +8,7 @@ from dropforge.client import Client, Refused
 
 from cli import acting, doctor, looking, offline, planning, reporting, show, verifying
 from cli.local import local
-from cli.output import console, errors
+from cli.output import errors
 
 app = typer.Typer(
     no_args_is_help=True, help="Drop a dataset in S3, get a registered model.", pretty_exceptions_enable=False
@@ -44,7 +44,7 @@ def main() -> None:
         app()
     except Refused as refused:
         if "--json" in sys.argv:
-            console.print_json(refused.failure.model_dump_json())
+            print(refused.failure.model_dump_json())  # on one line, since it may come after lines
         show.print_failure(errors, refused.failure)
         if refused.failure.code == "RunNotFound":
             _suggest(str(refused.failure.evidence.get("reference", "")))
@@ -58,7 +58,9 @@ def main() -> None:
 
 def _suggest(reference: str) -> None:
     """Name the runs that may have been meant, when they can be listed."""
-    with suppress(Refused):
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415  slow to import
+
+    with suppress(Refused, BotoCoreError, ClientError):
         similar = Client().similar(reference)
         if similar:
             errors.print(f"  did you mean: {', '.join(similar)}", highlight=False, soft_wrap=True, markup=False)

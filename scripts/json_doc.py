@@ -3,7 +3,7 @@
 import json
 from inspect import getdoc
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 from pydantic import TypeAdapter
 
@@ -16,9 +16,9 @@ HEAD = """\
 
 Generated from `cli/answers.py` by `make docs`. With `--json` a command prints one document on standard output and nothing else there;
 `logs --follow` prints one document a line. Each has a JSON Schema (draft 2020-12). The exit codes are those of people: 0 yes, 1 no, 2 wrong usage.
-A command that is refused prints a [failure](schemas/Failure.json) instead, with exit code 1; [errors.md](errors.md) has its codes. Times are
-RFC 3339 in UTC or seconds since 1970, as their fields say; money is US dollars, sizes are bytes. New fields may come at any time; one that is there
-keeps its meaning.
+A command that is refused prints a [failure](schemas/Failure.json) instead, on one line, with exit code 1; [errors.md](errors.md) has its codes. When
+AWS itself cannot be asked (no endpoint, no credentials), nothing is printed there and the words are on standard error. Money is US dollars, sizes are
+bytes. New fields may come at any time; one that is there keeps its meaning.
 
 `render` prints YAML for `kubectl` and has no other form.
 
@@ -35,22 +35,23 @@ def render() -> str:
     return HEAD + "\n".join(rows) + "\n"
 
 
-def _value(answer: Any) -> Any:
-    return next(iter(get_args(answer)), answer)
+def values_of(answer: Any) -> list[Any]:
+    """Return the values that an answer is one of, or a list of."""
+    return [value for value in get_args(answer) if value is not Ellipsis] or [answer]
 
 
 def _link(answer: Any) -> str:
-    many = "a list of " if get_args(answer) else ""
-    return f"{many}[{_value(answer).__name__}](schemas/{_value(answer).__name__}.json)"
+    many = "a list of " if get_origin(answer) is tuple else ""
+    return many + " or ".join(f"[{value.__name__}](schemas/{value.__name__}.json)" for value in values_of(answer))
 
 
 def _says(answer: Any) -> str:
-    return " ".join((getdoc(_value(answer)) or "").split("\n\n")[0].split())
+    return " ".join((getdoc(values_of(answer)[0]) or "").split("\n\n")[0].split())
 
 
 def schemas() -> dict[str, str]:
     """Return each schema as text, by the name of its file."""
-    values = {_value(answer) for answer in (*ANSWERS.values(), REFUSAL)}
+    values = {value for answer in (*ANSWERS.values(), REFUSAL) for value in values_of(answer)}
     return {f"{value.__name__}.json": _text(value) for value in sorted(values, key=lambda value: value.__name__)}
 
 

@@ -16,7 +16,11 @@ from jsonata import Jsonata
 from jsonata.utils import Utils
 
 _DECLARED = re.compile(r"\$(\w+):=")
-_DECODER = json.JSONDecoder(parse_float=lambda text: Utils.convert_number(float(text)))
+_DECODER = json.JSONDecoder(
+    parse_float=lambda text: Utils.convert_number(float(text)),
+    parse_int=lambda text: Utils.convert_number(float(text)),  # numbers are doubles there
+    parse_constant=lambda _: None,
+)
 
 
 def evaluate(expression: str) -> Any:

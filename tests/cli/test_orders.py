@@ -6,11 +6,15 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import boto3
 import pytest
+from dropforge import naming
 from dropforge.client.addresses import Addresses
 from dropforge.client.orders import send
 from dropforge.client.refusals import Refused
 from dropforge.domain.inputs import Cancelled
 from dropforge.errors import NotFound
+from moto import mock_aws
+
+SESSION = boto3.Session("key", "secret", region_name="us-east-1")
 
 
 class Door(HTTPServer):
@@ -35,20 +39,26 @@ class Says(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def door(monkeypatch: pytest.MonkeyPatch) -> Iterator[Door]:
+def door() -> Iterator[Door]:
+    """A function's URL, and the parameter in which the stack has published it."""
     server = Door(("127.0.0.1", 0), Says)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    monkeypatch.setattr(Addresses, "url", lambda *_: f"http://127.0.0.1:{server.server_port}/")
-    yield server
+    with mock_aws():
+        publish(f"http://127.0.0.1:{server.server_port}/")
+        yield server
     server.shutdown()
     server.server_close()
 
 
+def publish(url: str) -> None:
+    name = naming.parameter("dev", "functions", "cancel-run", "url")
+    SESSION.client("ssm").put_parameter(Name=name, Value=url, Type="String", Overwrite=True)
+
+
 def code(door: Door, status: int, body: bytes) -> str:
     door.status, door.body = status, body
-    session = boto3.Session("key", "secret", region_name="us-east-1")
     with pytest.raises(Refused) as refused:
-        send(Addresses("dev", session), "cancel_run", {"run": "x"}, Cancelled)
+        send(Addresses("dev", SESSION), "cancel_run", {"run": "x"}, Cancelled)
     return refused.value.failure.code
 
 
@@ -69,3 +79,11 @@ def test_a_functions_own_refusal_is_handed_on_whatever_its_status(door: Door) ->
     own = NotFound("RunNotFound", "Nothing is known of `x`.", {}).failure
     assert code(door, 404, own.model_dump_json().encode()) == "RunNotFound"
     assert code(door, 429, own.model_dump_json().encode()) == "RunNotFound"
+
+
+def test_an_address_is_read_once(door: Door) -> None:
+    door.body = Cancelled(execution="e", already_over=True).model_dump_json().encode()
+    addresses = Addresses("dev", SESSION)
+    send(addresses, "cancel_run", {"run": "x"}, Cancelled)
+    publish("http://127.0.0.1:9/")  # nobody is there
+    assert send(addresses, "cancel_run", {"run": "x"}, Cancelled).execution == "e"

@@ -118,6 +118,7 @@ def test_the_digest_that_the_verify_job_read_must_be_the_one_that_arrived() -> N
 def change(make: Callable[[], Folder], path: str, content: object) -> Folder:
     """A checkpoint that was sealed with this content: the fault is in the file itself."""
     folder = make()
+    folder.listed = sorted({*folder.listed, path})
     folder.files[path] = content if isinstance(content, bytes) else json.dumps(content).encode()
     return sealed(folder)
 
@@ -162,6 +163,9 @@ FAULTS = {
     "the marker is a list": (damage(adapter, MARKER, b"[]"), "not a JSON object"),
     "a listed file is missing": (damage(adapter, ADAPTER, None), f"`{ADAPTER}` is listed in manifest.json and missing"),
     "a listed file is cut short": (damage(adapter, ADAPTER, b"x" * 10), "has 10 bytes, manifest.json says"),
+    "listed weights are nobody's": (change(adapter, "extra.safetensors", b"x"), "no part of the weights"),
+    "weights are pickled": (change(full, "model.bin", b"x"), "is pickled"),
+    "pickled weights lie unlisted": (damage(adapter, "extra.bin", b"x"), "`extra.bin` is not listed"),
     "weights lie unlisted": (damage(adapter, "extra.safetensors", b"x"), "`extra.safetensors` is not listed"),
     "the manifest lists nothing": (listing(adapter, ADAPTER, CONFIG), "manifest.json cannot be read"),
     "the kind is unknown": (listing(adapter, kind="gguf"), "manifest.json cannot be read"),
@@ -225,11 +229,9 @@ def test_only_headers_and_small_files_are_read() -> None:
     assert len(read) == 4  # manifest, marker, configuration, and one stretch of the weights
 
 
-def test_the_digest_that_the_verify_job_read_spares_the_marker() -> None:
+def test_a_sharded_checkpoint_costs_four_reads_beyond_its_shards() -> None:
     folder = sealed(sharded())
-    assert (
-        len(reads(folder, folder.digest)) == 2 + 3
-    )  # two shards; manifest, configuration, index: the listing is one more
+    assert len(reads(folder, folder.digest)) == 2 + 4  # manifest, marker, configuration, index; the listing is one more
 
 
 def reads(folder: Folder, expected: str | None) -> list[int]:

@@ -31,10 +31,10 @@ def test_a_good_file_becomes_a_dataset_that_the_ledger_holds(call: Call, put: Pu
     assert recorded(made) == Dataset.model_validate(made)
 
 
-def test_the_report_of_a_good_file_lies_beside_it(call: Call, put: Put) -> None:
+def test_the_report_of_a_good_file_lies_beside_it_and_among_what_is_the_uploads_own(call: Call, put: Put) -> None:
     upload = put(KEY, GOOD)
     made = check(call, upload)
-    assert made["report_uri"] == f"s3://{DATASETS}/datasets/zoo/birds/report.json"
+    assert made["report_uri"] == f"s3://{DATASETS}/{made['listing']['key'].replace('files.json', 'report.json')}"
     assert (report()["accepted"], report()["files"][0]["good_rows"]) == (True, 2)
     assert report()["upload"] == upload.model_dump()
 
@@ -84,7 +84,7 @@ def test_a_bad_file_is_refused_with_its_first_fault_and_the_place_of_the_report(
     failure = raised.value.failure
     assert failure.code == "DatasetRejected"
     assert failure.why.startswith("2 faults in 1 file. First: train.jsonl line 2: Not one JSON object")
-    assert failure.evidence["report"] == f"s3://{DATASETS}/datasets/zoo/birds/report.json"
+    assert str(failure.evidence["report"]).startswith(f"s3://{DATASETS}/datasets/zoo/birds/.dropforge/")
 
 
 def test_the_report_of_a_bad_file_names_each_line(call: Call, put: Put) -> None:

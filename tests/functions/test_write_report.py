@@ -10,9 +10,9 @@ from dropforge.domain.events import ModelRegistered, RunAdmitted, RunFailed, Run
 from dropforge.domain.run_reports import RunReport, key
 from dropforge.domain.runs import Run
 from dropforge.domain.terms import terms_of
-from dropforge.domain.uploads import Drop
+from dropforge.domain.uploads import Drop, Upload
 
-from tests.builders import EXECUTION, arrival, checkpoint, dataset, job_failed, listing, planned, recipe, upload
+from tests.builders import EXECUTION, arrival, checkpoint, dataset, job_failed, planned, recipe, upload
 from tests.contracts.repository import Document
 from tests.functions.conftest import DATASETS, MODELS, Call
 from tests.functions.wires import answering
@@ -109,21 +109,26 @@ def test_the_curve_is_read_from_the_log_that_was_kept(call: Call, run: Run) -> N
 
 
 def test_what_was_found_in_the_dataset_is_told(call: Call, run: Run) -> None:
-    found = {"file": "train.jsonl", "rows": 400, "good_rows": 400}
-    document = {"upload": upload().model_dump(mode="json"), "accepted": True, "files": [found]}
-    place = listing().key.replace("files.json", "report.json")
-    aws.s3().put_object(Bucket=DATASETS, Key=place, Body=json.dumps(document).encode())
+    put_report(upload())
     succeed(run)
     call("write_report", registered(run))
     assert [found.file for found in values(run).data.findings] == ["train.jsonl"]
 
 
-def test_a_dataset_report_that_is_gone_is_said_to_be(call: Call, run: Run) -> None:
+def test_a_report_of_another_upload_is_not_taken_for_this_ones(call: Call, run: Run) -> None:
+    put_report(upload(version_id="v2"))
     succeed(run)
     call("write_report", registered(run))
     data = values(run).data
     assert (data.rows, data.findings) == (400, ())
-    assert "gone" in data.note
+    assert "replaced" in data.note
+
+
+def put_report(of: Upload) -> None:
+    found = {"file": "train.jsonl", "rows": 400, "good_rows": 400}
+    document = {"upload": of.model_dump(mode="json"), "accepted": True, "files": [found]}
+    place = dataset().report_uri.removeprefix(f"s3://{DATASETS}/")
+    aws.s3().put_object(Bucket=DATASETS, Key=place, Body=json.dumps(document).encode())
 
 
 def test_a_failed_run_has_its_cause_and_its_last_lines_escaped(call: Call, run: Run) -> None:

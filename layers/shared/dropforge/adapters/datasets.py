@@ -66,8 +66,8 @@ def _write_report(manifest: Manifest, reports: list[Report]) -> str:
         "accepted": all(report.accepted for report in reports),
         "files": [report.model_dump(mode="json") for report in reports],
     }
-    storage.write_json(manifest.listing.bucket, folder(manifest.listing.key) + REPORT, document)
-    return storage.write_json(manifest.upload.bucket, folder(manifest.upload.key) + REPORT, document)
+    storage.write_json(manifest.upload.bucket, folder(manifest.upload.key) + REPORT, document)
+    return storage.write_json(manifest.listing.bucket, folder(manifest.listing.key) + REPORT, document)
 
 
 def _refuse_bad(reports: list[Report], uri: str) -> None:

@@ -12,7 +12,6 @@ from dropforge.domain.reports import Report
 from dropforge.domain.run_reports import Facts
 from dropforge.domain.runs import Run
 from dropforge.domain.timeline import Entry
-from dropforge.domain.uploads import REPORT, folder
 from dropforge.errors import InvalidInput
 
 REPORT_LIMIT = 4_000_000  # bytes of a dataset's report: some thousand files with twenty findings of each kind
@@ -36,10 +35,13 @@ def gather(run: Run, entries: Sequence[Entry]) -> Facts:
 
 def _findings(dataset: Dataset) -> tuple[tuple[Report, ...], str]:
     """Return what was found in the dataset's files, from the report that is its upload's own."""
-    place = folder(dataset.listing.key) + REPORT
-    _, text = storage.etag_and_text(dataset.listing.bucket, place, REPORT_LIMIT)
+    bucket, _, place = dataset.report_uri.removeprefix("s3://").partition("/")
+    _, text = storage.etag_and_text(bucket, place, REPORT_LIMIT)
     try:
-        return tuple(Report.model_validate(found) for found in json.loads(text)["files"]), ""
+        document = json.loads(text)
+        if document["upload"] != dataset.upload.model_dump(mode="json"):
+            return (), "A later upload to the same place has replaced the report on this one."
+        return tuple(Report.model_validate(found) for found in document["files"]), ""
     except (ValueError, ValidationError, KeyError):
         return (), "The report on the upload is gone, or too large to be shown here."
 

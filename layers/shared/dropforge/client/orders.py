@@ -46,7 +46,7 @@ def _refusal(status: int, body: bytes) -> Failure:
     except ValidationError:
         why = f"{status}: {body[:300].decode(errors='replace')}"
         if status in BUSY:
-            return failure("AwsBusy", f"The function could not be asked ({why}).")
+            return failure("AwsBusy", f"No answer of the function in time ({why}); what was asked may have been done.")
         if status == 403:
             return failure(
                 "BadOrder",

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 Read = Callable[[str, int, int], bytes]
 MANIFEST = "manifest.json"
 MARKER = "_SUCCESS.json"
+PICKLED = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
+WEIGHTS = (".safetensors", *PICKLED)
 
 
 class Checkpoint(Value):
@@ -73,7 +75,9 @@ def verify(uri: str, sizes: Mapping[str, int], read: Read, expected_digest: str 
     `sizes` maps the relative paths that exist to their bytes; `read(path, offset, length)` returns bytes of one of them;
     `expected_digest` is the manifest's SHA-256 as the verify job reported it from FSx.
     """
-    manifest, digest = _read_manifest(sizes, read, expected_digest)
+    manifest, digest = _read_manifest(sizes, read)
+    if expected_digest is not None and digest != expected_digest:
+        raise reject(f"manifest.json is {digest[:12]}, the verify job read {expected_digest[:12]}.", MANIFEST)
     listed = _check_listing(manifest, sizes)
     contents = _check_shape(manifest.kind, listed, read)
     return Checkpoint(
@@ -89,18 +93,15 @@ def verify(uri: str, sizes: Mapping[str, int], read: Read, expected_digest: str 
     )
 
 
-def _read_manifest(sizes: Mapping[str, int], read: Read, expected_digest: str | None) -> tuple[CheckpointManifest, str]:
-    """Return the manifest and its digest, which somebody must name: the verify job, or else the marker."""
+def _read_manifest(sizes: Mapping[str, int], read: Read) -> tuple[CheckpointManifest, str]:
     for name in (MARKER, MANIFEST):
         if name not in sizes:
             raise reject(f"`{name}` is missing: the checkpoint was not finished.", name)
     raw = read(MANIFEST, 0, sizes[MANIFEST])
     digest = hashlib.sha256(raw).hexdigest()
-    if expected_digest is None:
-        if _json(read(MARKER, 0, sizes[MARKER]), MARKER).get("manifest_sha256") != digest:
-            raise reject("`_SUCCESS.json` names another manifest than the one beside it.", MARKER)
-    elif digest != expected_digest:
-        raise reject(f"manifest.json is {digest[:12]}, the verify job read {expected_digest[:12]}.", MANIFEST)
+    marker = _json(read(MARKER, 0, sizes[MARKER]), MARKER)
+    if marker.get("manifest_sha256") != digest:
+        raise reject("`_SUCCESS.json` names another manifest than the one beside it.", MARKER)
     try:
         return CheckpointManifest.model_validate_json(raw), digest
     except ValidationError as error:
@@ -115,23 +116,38 @@ def _check_listing(manifest: CheckpointManifest, sizes: Mapping[str, int]) -> di
             raise reject(f"`{path}` is listed in manifest.json and missing.", path)
         if sizes[path] != size:
             raise reject(f"`{path}` has {sizes[path]:,} bytes, manifest.json says {size:,}.", path)
-    stray = next((p for p in sizes if p.endswith(".safetensors") and p not in listed), None)
+    stray = next((p for p in sizes if p.endswith(WEIGHTS) and p not in listed), None)
     if stray is not None:
         raise reject(f"`{stray}` is not listed in manifest.json.", stray)
+    pickled = next((p for p in listed if p.endswith(PICKLED)), None)
+    if pickled is not None:
+        raise reject(f"`{pickled}` is pickled: whoever loads it runs what is in it. Write safetensors.", pickled)
     return listed
 
 
 def _check_shape(kind: str, listed: Mapping[str, int], read: Read) -> "Contents":
-    """Check what is listed as `dropforge verify` does. Its modules are imported here: most functions need this one for its values only."""
+    """Check what is listed as `dropforge verify` does, and that it is safetensors alone, none of them beside the weights.
+
+    The shapes are imported here: most functions need this module for its values only.
+    """
     from dropforge.domain.checkpoint_shapes import hugging_face, peft  # noqa: PLC0415
     from dropforge.domain.checkpoint_shapes.folders import Folder  # noqa: PLC0415
     from dropforge.domain.checkpoint_shapes.refusals import NotWhole  # noqa: PLC0415
 
-    shape = {"peft": peft.SHAPE, "hf": hugging_face.SHAPE}[kind]
+    shape, opened = {"peft": peft.SHAPE, "hf": hugging_face.SHAPE}[kind], set[str]()
+
+    def reading(path: str, offset: int, length: int) -> bytes:
+        opened.add(path)
+        return read(path, offset, length)
+
     try:
-        return shape.check(Folder(listed, read))
+        contents = shape.check(Folder(listed, reading))
     except NotWhole as fault:
         raise reject(f"`{fault.path}`: {fault.why}", fault.path) from fault
+    stray = next((path for path in listed if path.endswith(WEIGHTS) and path not in opened), None)
+    if stray is not None:
+        raise reject(f"`{stray}` is no part of the weights.", stray)
+    return contents
 
 
 def _json(raw: bytes, path: str) -> dict[str, object]:

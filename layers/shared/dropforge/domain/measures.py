@@ -125,5 +125,5 @@ def of_waits(waits: Iterable[Wait]) -> list[Measure]:
 
 
 def of_leases(held: Iterable[tuple[Run, Lease]]) -> Measure:
-    """Return the money that may flow for nothing: what the leases of attempts that are over still allow: a lease ends when nothing is left."""
+    """Return the money that may flow for nothing: the price of the leases of attempts that are over."""
     return Measure("IdleUsd", sum(lease.price_usd for run, lease in held if run.status != "running"))
