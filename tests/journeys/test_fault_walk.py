@@ -50,6 +50,7 @@ def drop(journeys: Journeys, name: str) -> str:
 def recorded(journeys: Journeys) -> dict[str, list[Spoilt]]:
     """The requests of a clean run, by who makes them."""
     assert journeys.finish(drop(journeys, "walk-warm"))["status"] == "SUCCEEDED"
+    settle(journeys, "walk-warm")  # those who hear of its end make requests, too
     journeys.cloud.aws.record()
     journeys.cloud.cluster.record()
     assert journeys.finish(drop(journeys, "walk-clean"))["status"] == "SUCCEEDED"
