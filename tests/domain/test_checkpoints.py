@@ -102,6 +102,11 @@ def test_a_whole_checkpoint_is_opened_and_counted(make: Callable[[], Folder], ki
     assert (found.loss_before, found.loss_after) == (2.5, 0.5)
 
 
+def test_a_base_model_beside_an_adapter_is_opened_and_counted() -> None:
+    folder = change(adapter, "base/model.safetensors", safetensors(WEIGHTS))
+    assert folder.verify().tensors == 4
+
+
 def test_files_beside_the_weights_may_lie_unlisted() -> None:
     folder = sealed(adapter())
     folder.files["loss.jsonl"] = b"{}"
@@ -163,7 +168,7 @@ FAULTS = {
     "the marker is a list": (damage(adapter, MARKER, b"[]"), "not a JSON object"),
     "a listed file is missing": (damage(adapter, ADAPTER, None), f"`{ADAPTER}` is listed in manifest.json and missing"),
     "a listed file is cut short": (damage(adapter, ADAPTER, b"x" * 10), "has 10 bytes, manifest.json says"),
-    "listed weights are nobody's": (change(adapter, "extra.safetensors", b"x"), "no part of the weights"),
+    "weights beside it are damaged": (change(adapter, "base/model.safetensors", b"x"), "`base/model.safetensors`: "),
     "weights are pickled": (change(full, "model.bin", b"x"), "is pickled"),
     "pickled weights lie unlisted": (damage(adapter, "extra.bin", b"x"), "`extra.bin` is not listed"),
     "weights lie unlisted": (damage(adapter, "extra.safetensors", b"x"), "`extra.safetensors` is not listed"),

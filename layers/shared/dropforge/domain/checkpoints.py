@@ -8,15 +8,12 @@ is compared.
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from pydantic import Field, FiniteFloat, ValidationError
 
 from dropforge.domain.values import Received, Sha256, Value
 from dropforge.errors import WorkloadFailed
-
-if TYPE_CHECKING:
-    from dropforge.domain.checkpoint_shapes.contents import Contents
 
 Read = Callable[[str, int, int], bytes]
 MANIFEST = "manifest.json"
@@ -79,13 +76,13 @@ def verify(uri: str, sizes: Mapping[str, int], read: Read, expected_digest: str 
     if expected_digest is not None and digest != expected_digest:
         raise reject(f"manifest.json is {digest[:12]}, the verify job read {expected_digest[:12]}.", MANIFEST)
     listed = _check_listing(manifest, sizes)
-    contents = _check_shape(manifest.kind, listed, read)
+    tensors = _check_shape(manifest.kind, listed, read)
     return Checkpoint(
         uri=uri,
         kind=manifest.kind,
         digest=digest,
         base_model=manifest.base or "",
-        tensors=len(contents.tensors),
+        tensors=tensors,
         bytes=sum(file.bytes for file in manifest.files),
         files=len(manifest.files),
         loss_before=manifest.loss_before,
@@ -125,13 +122,14 @@ def _check_listing(manifest: CheckpointManifest, sizes: Mapping[str, int]) -> di
     return listed
 
 
-def _check_shape(kind: str, listed: Mapping[str, int], read: Read) -> "Contents":
-    """Check what is listed as `dropforge verify` does, and that it is safetensors alone, none of them beside the weights.
+def _check_shape(kind: str, listed: Mapping[str, int], read: Read) -> int:
+    """Check what is listed as `dropforge verify` does, and open all safetensors beside it (a base model, say); return the number of tensors.
 
     The shapes are imported here: most functions need this module for its values only.
     """
     from dropforge.domain.checkpoint_shapes import hugging_face, peft  # noqa: PLC0415
     from dropforge.domain.checkpoint_shapes.folders import Folder  # noqa: PLC0415
+    from dropforge.domain.checkpoint_shapes.headers import read_header  # noqa: PLC0415
     from dropforge.domain.checkpoint_shapes.refusals import NotWhole  # noqa: PLC0415
 
     shape, opened = {"peft": peft.SHAPE, "hf": hugging_face.SHAPE}[kind], set[str]()
@@ -140,14 +138,13 @@ def _check_shape(kind: str, listed: Mapping[str, int], read: Read) -> "Contents"
         opened.add(path)
         return read(path, offset, length)
 
+    folder = Folder(listed, reading)
     try:
-        contents = shape.check(Folder(listed, reading))
+        tensors = len(shape.check(folder).tensors)
+        beside = [path for path in listed if path.endswith(".safetensors") and path not in opened]
+        return tensors + sum(len(read_header(folder, path)) for path in beside)
     except NotWhole as fault:
         raise reject(f"`{fault.path}`: {fault.why}", fault.path) from fault
-    stray = next((path for path in listed if path.endswith(WEIGHTS) and path not in opened), None)
-    if stray is not None:
-        raise reject(f"`{stray}` is no part of the weights.", stray)
-    return contents
 
 
 def _json(raw: bytes, path: str) -> dict[str, object]:
