@@ -195,8 +195,9 @@ def test_what_machines_read_is_as_its_schema_says(
     documents = answer if isinstance(answer, list) else [answer]
     assert documents
     assert ran.returncode == 0 or command == "doctor"  # it says what this cloud lacks
+    validators = [jsonschema.Draft202012Validator(schema(value)) for value in values_of(ANSWERS[command])]
     for document in documents:
-        jsonschema.validate(document, {"anyOf": [schema(value) for value in values_of(ANSWERS[command])]})
+        assert any(validator.is_valid(document) for validator in validators), document
 
 
 @pytest.mark.parametrize("line", REFUSED)
