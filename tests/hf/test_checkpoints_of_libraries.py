@@ -76,6 +76,16 @@ def adapter(**options: Any) -> Callable[[Path], int]:
     return write
 
 
+def inside_attention(folder: Path) -> int:
+    """torch's own attention hides a projection, which peft adapts inside of the module that was named."""
+    base = torch.nn.Sequential()
+    base.add_module("attn", torch.nn.MultiheadAttention(16, 2))
+    model = peft.get_peft_model(base, peft.LoraConfig(r=4, target_modules=["attn"]))
+    model.peft_config["default"].base_model_name_or_path = "acme/tiny"
+    model.save_pretrained(folder)
+    return sum(tensor.numel() for tensor in peft.get_peft_model_state_dict(model).values())
+
+
 WRITTEN: dict[str, tuple[Callable[[Path], int], str]] = {
     "one file": (one_file, "hugging-face"),
     "shards": (shards, "hugging-face"),
@@ -87,6 +97,7 @@ WRITTEN: dict[str, tuple[Callable[[Path], int], str]] = {
     "LoRA on embeddings": (adapter(target_modules=["embed_tokens", "q_proj"]), "peft"),
     "LoRA with biases": (adapter(bias="lora_only", lora_bias=True), "peft"),
     "LoRA and a whole module": (adapter(modules_to_save=["lm_head"]), "peft"),
+    "LoRA inside torch's attention": (inside_attention, "peft"),
     "DoRA": (adapter(use_dora=True), "peft"),
 }
 
