@@ -64,7 +64,7 @@ test: $(VENV)/ready chromium ## Run every test, two files at a time; the journey
 test-cluster: $(VENV)/ready ## Run the cluster suite, on the cluster of KUBECONFIG or else on the local one; compare it with RECORDINGS=DIR
 	RECORDINGS="$(RECORDINGS)" $(BIN)/pytest tests/cluster
 
-walk: $(VENV)/ready ## Spoil every request of a run, before and after its effect (25 minutes)
+walk: $(VENV)/ready ## Spoil every request of a run, before and after its effect (an hour or more, with nothing else on the machine)
 	$(BIN)/pytest -m walk tests/journeys
 
 bench: $(VENV)/ready ## Measure what must be fast (ratios within one run)

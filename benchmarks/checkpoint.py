@@ -7,6 +7,7 @@ import hashlib
 import json
 import struct
 import tempfile
+from functools import partial
 from pathlib import Path
 from statistics import median
 
@@ -72,13 +73,14 @@ def _seal(folder: Path) -> None:
 
 
 def _verify(folder: Path) -> Checkpoint:
-    def read(path: str, offset: int, length: int) -> bytes:
-        with (folder / path).open("rb") as file:
-            file.seek(offset)
-            return file.read(length)
-
     sizes = {path.name: path.stat().st_size for path in folder.iterdir()}
-    return verify(str(folder), sizes, read, None)
+    return verify(str(folder), sizes, partial(_read, folder), None)
+
+
+def _read(folder: Path, path: str, offset: int, length: int) -> bytes:
+    with (folder / path).open("rb") as file:
+        file.seek(offset)
+        return file.read(length)
 
 
 def _requests(folder: Path) -> int:
@@ -88,9 +90,7 @@ def _requests(folder: Path) -> int:
 
     def reading(path: str, offset: int, length: int) -> bytes:
         read.append(path)
-        with (folder / path).open("rb") as file:
-            file.seek(offset)
-            return file.read(length)
+        return _read(folder, path, offset, length)
 
     open_checkpoint("s3://bucket/checkpoint", Folder(sizes, reading))
     return 1 + len(read)

@@ -45,29 +45,30 @@ def up(
     stop = threading.Event()  # heard from the beginning: a cloud that is half up is taken down in order, too
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
+    from localcloud.cloud import LocalCloud  # noqa: PLC0415  slow to import
+
     with _marked(folder):
         console.print(EMULATED, highlight=False)
         kept = _fresh(folder)
         _log_to(kept / "cloud.log")
-        _stay_up(kept, (speed, port), stop)
+        with LocalCloud(kept, speed=speed, port=port) as cloud:
+            _say_how_to_use(cloud, kept)
+            stop.wait()
+            console.print("stopping", highlight=False)
 
 
-def _stay_up(kept: Path, settings: tuple[float, int], stop: threading.Event) -> None:
-    from localcloud.cloud import PROJECT, TEAM, LocalCloud  # noqa: PLC0415  slow to import
+def _say_how_to_use(cloud: "LocalCloud", kept: Path) -> None:
+    from localcloud.cloud import PROJECT, TEAM  # noqa: PLC0415  slow to import
 
-    speed, port = settings
-    with LocalCloud(kept, speed=speed, port=port) as cloud:
-        console.print("\nIn another terminal:", highlight=False)
-        for name, value in variables(cloud.endpoint).items():
-            console.print(f"  export {name}={value}", highlight=False, soft_wrap=True)
-        config = kept / "kubeconfig"
-        config.write_text(cloud.cluster.kubeconfig())
-        console.print(f"  export KUBECONFIG={config}", highlight=False, soft_wrap=True)
-        console.print(f"  dropforge drop examples/greetings/train.jsonl --project {PROJECT} --wait", highlight=False)
-        console.print(f"  kubectl --namespace {naming.namespace(TEAM)} get jobs,workloads --watch", highlight=False)
-        console.print("\nCtrl-C stops it, and so does `dropforge local down`.", highlight=False, markup=False)
-        stop.wait()
-        console.print("stopping", highlight=False)
+    console.print("\nIn another terminal:", highlight=False)
+    for name, value in variables(cloud.endpoint).items():
+        console.print(f"  export {name}={value}", highlight=False, soft_wrap=True)
+    config = kept / "kubeconfig"
+    config.write_text(cloud.cluster.kubeconfig())
+    console.print(f"  export KUBECONFIG={config}", highlight=False, soft_wrap=True)
+    console.print(f"  dropforge drop examples/greetings/train.jsonl --project {PROJECT} --wait", highlight=False)
+    console.print(f"  kubectl --namespace {naming.namespace(TEAM)} get jobs,workloads --watch", highlight=False)
+    console.print("\nCtrl-C stops it, and so does `dropforge local down`.", highlight=False, markup=False)
 
 
 @local.command()

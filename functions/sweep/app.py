@@ -10,15 +10,8 @@ from dropforge.task import task
 def handler(tick: Sweep) -> Swept:
     if tick.cluster is not None:
         return sweep_cluster(tick.cluster)
-    parts = (
-        strays.hand_out,
-        reconcile.measure_idle_money,
-        letters.drain,
-        reconcile.lost_uploads,
-        reconcile.lost_starts,
-        reconcile.overdue_runs,
-    )
-    _, _, drained, uploads, starts, runs = each(parts, lambda part: part())
+    parts = (strays.hand_out, letters.drain, reconcile.lost_uploads, reconcile.lost_starts, reconcile.overdue_runs)
+    _, drained, uploads, starts, runs = each(parts, lambda part: part())
     return Swept(letters=drained, uploads=uploads, starts=starts, runs=runs)
 
 

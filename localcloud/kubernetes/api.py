@@ -194,7 +194,7 @@ class Api:
             old = self.get(place)
             if old.get("status") == status:
                 return old
-            return self.change(place, lambda old: {**old, "status": status}, Options(manager))
+            return self.change(place, lambda copied: {**copied, "status": status}, Options(manager))
 
 
 def _version(resource: Resource, options: Options) -> str:

@@ -74,10 +74,11 @@ WRONG = (
     "local fly",
 )
 NOTHING_THERE = tuple(f"{verb} nothing" for verb in ("status", "explain", "logs", "report", "cancel", "retry"))
+VERIFY = "verify s3://dropforge-dev-models-123456789012-us-east-1/runs/demo/RUN/1/model"
 RIGHT = (
     "check train.jsonl",
     "plan train.jsonl --project demo --dataset lamps --run run.yaml",
-    "verify s3://dropforge-dev-models-123456789012-us-east-1/runs/demo/RUN/1/model",
+    VERIFY,
     "status RUN",
     "explain RUN",
     "runs --dataset lamps",
@@ -90,7 +91,7 @@ RIGHT = (
 MACHINES = {
     "check": "check train.jsonl",
     "plan": "plan train.jsonl --project demo",
-    "verify": "verify s3://dropforge-dev-models-123456789012-us-east-1/runs/demo/RUN/1/model",
+    "verify": VERIFY,
     "drop": "drop train.jsonl --project demo --dataset lamps --run run.yaml",
     "drop --wait": "drop train.jsonl --project demo --dataset lamps --run run.yaml --wait",
     "runs": "runs --project demo",

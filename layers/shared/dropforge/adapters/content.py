@@ -26,8 +26,12 @@ def newest_run(project: str, dataset: str) -> Run | None:
 
 def holds(dataset: Dataset) -> bool:
     """Whether the same content lies in the project as a dataset of this name already."""
-    found = table.get(f"DATASET#{dataset.id}", "DATASET", Dataset)
-    return found is not None and found.digest == dataset.digest
+    return _of_content(dataset.id, dataset.digest) is not None
+
+
+def _of_content(dataset_id: str, digest: str) -> Dataset | None:
+    found = table.get(f"DATASET#{dataset_id}", "DATASET", Dataset)
+    return found if found is not None and found.digest == digest else None
 
 
 def dataset(asked: ToPreview) -> Dataset:
@@ -67,5 +71,4 @@ def _of_upload(arrival: Arrival, asked: ToPreview) -> Dataset:
             "UploadUnread", f"`{arrival.upload.key}` has not been read yet.", {"execution": arrival.execution}
         )
     digest = content_digest(Files.model_validate_json(listing).files)
-    found = table.get(f"DATASET#{_name(asked)}/{digest[:12]}", "DATASET", Dataset)
-    return _require(found if found is not None and found.digest == digest else None, asked)
+    return _require(_of_content(f"{_name(asked)}/{digest[:12]}", digest), asked)

@@ -16,17 +16,17 @@ def preview(asked: ToPreview) -> Preview:
     dataset = asked.draft.dataset(asked.project, asked.dataset) if asked.draft else content.dataset(asked)
     plan = planning.make(settings.datasets_bucket(), dataset, asked.run)
     drawn = manifests.draw(plan, dataset)
-    return _preview(plan, dataset, drawn)
+    return _preview(plan, dataset, drawn, uploaded=asked.draft is None or content.holds(dataset))
 
 
-def _preview(plan: Plan, dataset: Dataset, drawn: tuple[Manifest, ...]) -> Preview:
+def _preview(plan: Plan, dataset: Dataset, drawn: tuple[Manifest, ...], *, uploaded: bool) -> Preview:
     reuse = reuse_of(plan, content.run_of_identity(plan.identity), content.newest_run(plan.project, plan.dataset))
     fits = _fits(plan, drawn)
     steps = tuple(PreviewedStep(step=step, fit=fit) for step, fit in zip(plan.steps, fits, strict=True))
     return Preview(
         **plan.model_dump(include=Preview.of_plan()),
         cluster=plan.cluster.name,
-        uploaded=content.holds(dataset),
+        uploaded=uploaded,
         rows=dataset.rows,
         steps=steps,
         manifests_sha256=manifests.sha256(drawn),

@@ -96,13 +96,13 @@ def _mend_arrival(arrival: Arrival) -> int:
 
 
 def overdue_runs() -> int:
-    """Stop runs that have held a lease too long, and those whose cancellation was cut off; return how many. It talks to no cluster."""
-    return sum(each(_settled_runs(ledger.leases()), _stop_if_unwanted))
+    """Stop runs that have held a lease too long, and those whose cancellation was cut off; return how many. It talks to no cluster.
 
-
-def measure_idle_money() -> None:
-    """Count what the leases allow of attempts that have been over for longer than a teardown takes."""
-    metrics.emit(of_leases(_settled_runs(ledger.leases())))
+    What the leases of runs that are over would cost is counted on the way, once a teardown should be done.
+    """
+    held = _settled_runs(ledger.leases())
+    metrics.emit(of_leases(held))
+    return sum(each(held, _stop_if_unwanted))
 
 
 def lost_ends(cluster: str) -> int:

@@ -31,9 +31,8 @@ class Config(msgspec.Struct, frozen=True):
         """Whether a tensor belongs to a module that was adapted; a pattern, and parameters of experts, allow any."""
         if not isinstance(self.target_modules, list) or self.target_parameters:
             return True
-        module = name.partition(".lora_")[0].partition(".base_layer.")[
-            0
-        ]  # an attention's own projection is adapted inside of it
+        adapted, _, _ = name.partition(".lora_")
+        module, _, _ = adapted.partition(".base_layer.")  # an attention's own projection is adapted inside of it
         return any(module == target or module.endswith(f".{target}") for target in self.target_modules)
 
     def allows(self, rank: int) -> bool:
