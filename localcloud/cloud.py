@@ -143,7 +143,7 @@ class LocalCloud(AbstractContextManager["LocalCloud"]):
 
     def _associate(self) -> None:
         fsx = self.client("fsx")
-        for path, bucket in (("datasets", "DatasetsBucket"), ("runs", "ModelsBucket")):
+        for path, bucket in (("datasets", "DatasetsBucket"), ("exports", "ModelsBucket")):
             fsx.create_data_repository_association(
                 FileSystemId=self.file_system,
                 FileSystemPath=f"/{path}",

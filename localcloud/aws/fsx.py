@@ -21,9 +21,10 @@ from localcloud.aws.fsx_resources import (
     TASK_FILTERS,
     Resource,
     filtered,
+    require_place,
     require_room,
 )
-from localcloud.aws.fsx_tasks import ACTIVE, Task, Tasks
+from localcloud.aws.fsx_tasks import ACTIVE, Spoiling, Task, Tasks
 from localcloud.aws.paging import page
 
 FILE_SYSTEM_SECONDS = 300
@@ -51,6 +52,10 @@ class FakeFsx:
     def fail_tasks(self, message: str, times: int) -> None:
         """The next tasks end FAILED with `message`."""
         self._tasks.spoil(message, times)
+
+    def spoil_files(self, part: str, how: Spoiling) -> None:
+        """Files with `part` in their path fail in tasks, or arrive in S3 with a bit flipped."""
+        self._tasks.spoil_files(part, how)
 
     def hang_tasks(self, times: int) -> None:
         """The next tasks execute until cancelled."""
@@ -204,6 +209,7 @@ class FakeFsx:
         mount = self._available(identity)
         if self._tasks.active_on(identity):
             raise AwsError("DataRepositoryTaskExecuting", "A data repository task is in progress on this file system.")
+        require_place(mount, parameters["Report"])
         pending = [
             dra for dra in mount.associations if self._current(self._associations[dra])["Lifecycle"] != "AVAILABLE"
         ]

@@ -46,6 +46,17 @@ def filtered(answers: list[dict[str, Any]], parameters: dict[str, Any], names: d
     return answers
 
 
+def require_place(mount: Mount, report: dict[str, Any]) -> None:
+    """Raise BadRequest unless the report of a task, if there is to be one, lies within an association."""
+    if not report["Enabled"]:
+        return
+    bucket, _, key = str(report.get("Path", "")).removeprefix("s3://").partition("/")
+    if None in (report.get("Format"), report.get("Scope")):
+        raise AwsError("BadRequest", "A report that is enabled needs Path, Format and Scope.")
+    if not any(link.bucket == bucket and f"{key}/".startswith(link.prefix) for link in mount.associations.values()):
+        raise AwsError("BadRequest", f"The report path {report.get('Path')} lies in no data repository association.")
+
+
 def require_room(mount: Mount, link: Association) -> None:
     """Raise ServiceLimitExceeded or BadRequest when the association may not be added."""
     if len(mount.associations) >= MAX_ASSOCIATIONS:

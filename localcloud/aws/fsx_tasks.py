@@ -3,6 +3,8 @@
 A file that could not be moved is counted and makes the task FAILED in the end, but does not stop it, as in AWS.
 """
 
+import csv
+import io
 import logging
 import threading
 import uuid
@@ -10,7 +12,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
 from boto3.exceptions import Boto3Error
 from botocore.exceptions import BotoCoreError, ClientError
@@ -23,6 +25,7 @@ from localcloud.aws.fsx_transfer import TaskFailed, Transfer, exports, imports
 
 LOG = logging.getLogger(__name__)
 
+Spoiling = Literal["fails", "flips"]
 PENDING_SECONDS = 5
 EXECUTING_SECONDS = 15
 ACTIVE = ("PENDING", "EXECUTING", "CANCELING")
@@ -42,14 +45,14 @@ class Task:
     failure: str | None = None
     total: int = 0
     succeeded: int = 0
-    failed: int = 0
+    failures: list[tuple[str, str]] = field(default_factory=list)
     cancelled: threading.Event = field(default_factory=threading.Event)
 
     def answer(self) -> dict[str, Any]:
         """The task in the API's shape."""
         file_system = self.parameters["FileSystemId"]
         times = {"StartTime": self.started, "EndTime": self.ended}
-        counts = {"TotalCount": self.total, "SucceededCount": self.succeeded, "FailedCount": self.failed}
+        counts = {"TotalCount": self.total, "SucceededCount": self.succeeded, "FailedCount": len(self.failures)}
         return {
             "TaskId": self.identity,
             "Lifecycle": self.lifecycle,
@@ -81,14 +84,20 @@ class Tasks:
         self._courier = courier
         self._tasks: dict[str, Task] = {}
         self._spoiled: deque[str | None] = deque()
+        self._spoiled_files: dict[str, Spoiling] = {}
 
     def spoil(self, message: str | None, times: int) -> None:
         """The next tasks fail with `message`, or hang when it is None."""
         self._spoiled.extend([message] * times)
 
+    def spoil_files(self, part: str, how: Spoiling) -> None:
+        """Files with `part` in their path fail, or arrive in S3 with a bit flipped."""
+        self._spoiled_files[part] = how
+
     def spare(self) -> None:
         """The next tasks run as they should; those that hang go on hanging."""
         self._spoiled.clear()
+        self._spoiled_files.clear()
 
     def get(self, identity: str) -> Task:
         """A task; raises DataRepositoryTaskNotFound."""
@@ -147,9 +156,22 @@ class Tasks:
         else:
             self._import(mount, task)
         self._pass(task, EXECUTING_SECONDS)
-        if task.failed:
-            raise TaskFailed(f"{task.failed} of {task.total} files failed")
+        if task.failures:
+            self._report(task)
+            raise TaskFailed(f"{len(task.failures)} of {task.total} files failed")
         return None
+
+    def _report(self, task: Task) -> None:
+        """Write the completion report where it was asked for; the name is the real one's."""
+        report = task.parameters["Report"]
+        if not report["Enabled"]:
+            return
+        bucket, _, prefix = report["Path"].removeprefix("s3://").partition("/")
+        text = io.StringIO()
+        csv.writer(text).writerows((path, "failed", code) for path, code in task.failures)
+        name = "failures.csv" if task.parameters["Type"] == _EXPORT else "report.csv"
+        key = f"{prefix.strip('/')}/{task.identity}/{name}"
+        self._client("s3").put_object(Bucket=bucket, Key=key, Body=text.getvalue().encode())
 
     def _spoil_one(self, task: Task, message: str | None) -> None:
         if message is not None:
@@ -158,27 +180,31 @@ class Tasks:
         self._pass(task, float("inf"))
 
     def _export(self, mount: Mount, task: Task) -> None:
-        self._move(task, exports(mount, task.parameters.get("Paths") or ["/"]), Transfer.upload)
+        self._move(task, exports(mount, task.parameters.get("Paths") or ["/"]), up=True)
 
     def _import(self, mount: Mount, task: Task) -> None:
         everything = [f"s3://{link.bucket}/{link.prefix}" for link in mount.associations.values()]
         wanted = task.parameters.get("Paths") or everything
-        self._move(task, imports(self._client("s3"), mount, wanted), Transfer.download)
+        self._move(task, imports(self._client("s3"), mount, wanted), up=False)
 
     def import_now(self, mount: Mount, link: Association) -> None:
         """Bring everything under an association's prefix into its directory."""
         for transfer in imports(self._client("s3"), mount, [f"s3://{link.bucket}/{link.prefix}"]):
             transfer.download(self._client("s3"))
 
-    def _move(self, task: Task, transfers: list[Transfer], move: Callable[[Transfer, Any], None]) -> None:
-        task.total = len(transfers)
+    def _move(self, task: Task, transfers: list[Transfer], *, up: bool) -> None:
+        task.total, s3 = len(transfers), self._client("s3")
         for transfer in transfers:
             if task.cancelled.is_set() or self._clock.closed:
                 return
+            inside = str(transfer.mount.inside(transfer.file)).lstrip("/")
+            how = next((how for part, how in self._spoiled_files.items() if part in inside), None)
             try:
-                move(transfer, self._client("s3"))
+                if how == "fails":
+                    raise OSError("it was made to fail")
+                transfer.upload(s3, flipped=how == "flips") if up else transfer.download(s3)
             except (BotoCoreError, Boto3Error, ClientError, OSError) as error:
-                task.failed += 1
+                task.failures.append((inside, "S3AccessDenied"))
                 LOG.warning("%s: %s", task.identity, error)
             else:
                 task.succeeded += 1

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from localcloud.aws import (
+    checksums,
     cloudformation,
     events,
     interpreter,
@@ -36,6 +37,7 @@ def install(
     stepfunctions.install(replacements, announce)
     events.install(replacements, courier)
     storage_events.install(replacements)
+    checksums.install(replacements)
     triggers.install(replacements, courier, clock)
     queues.install(replacements)
     policies.install(replacements)

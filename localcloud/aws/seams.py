@@ -34,6 +34,7 @@ SEAMS = (
     "moto.s3.notifications:_invoke_awslambda",
     "moto.s3.notifications:_send_event_bridge_message",
     "moto.s3.notifications:send_event",
+    "moto.s3.responses:S3Response._get_checksum",
     "moto.scheduler.models:EventBridgeSchedulerBackend.create_schedule",
     "moto.scheduler.models:EventBridgeSchedulerBackend.update_schedule",
     "moto.sqs.models:Queue.add_message",

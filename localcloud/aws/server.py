@@ -35,6 +35,7 @@ from localcloud.aws.errors import AwsError
 from localcloud.aws.faults import Fault, Request
 from localcloud.aws.front import Front
 from localcloud.aws.fsx import FakeFsx
+from localcloud.aws.fsx_tasks import Spoiling
 from localcloud.aws.permissions import Permissions
 from localcloud.aws.registry import ModelRegistry
 from localcloud.aws.staleness import StaleReads
@@ -275,6 +276,10 @@ class LocalAws(AbstractContextManager["LocalAws"]):
     def hang_fsx_task(self, times: int = 1) -> None:
         """Let the next `times` data repository tasks stay EXECUTING until they are cancelled."""
         self._fsx.hang_tasks(times)
+
+    def spoil_files(self, part: str, how: Spoiling) -> None:
+        """Files with `part` in their path fail in the tasks of file systems, or arrive in S3 with a bit flipped."""
+        self._fsx.spoil_files(part, how)
 
     def register_cluster(self, name: str, endpoint: str, ca_pem: str) -> None:
         """Make an EKS cluster of that name known: its API server's URL and the certificate (PEM) that signed it."""

@@ -22,11 +22,12 @@ def isolated(region: str) -> boto3.session.Session:
 
 
 def new_client(name: str, region: str, endpoint: str) -> Any:
-    """A client that tries once, so that what goes wrong is seen, and waits as long as a function may run."""
+    """A client that tries once, so that what goes wrong is seen, waits as long as a function may run, and leaves checksums of objects to S3."""
     settings = Config(
         inject_host_prefix=False,
         max_pool_connections=64,
         read_timeout=900,
+        request_checksum_calculation="when_required",
         retries={"total_max_attempts": 1},
         s3={"addressing_style": "path"},
     )

@@ -14,7 +14,7 @@ import yaml
 from dropforge import errors
 from dropforge.adapters import recipes
 from dropforge.domain.catalogue import CATALOGUE
-from dropforge.domain.checkpoints import CheckpointManifest
+from dropforge.domain.checkpoint_shapes.seal import Line, Manifest
 from dropforge.domain.events import Announcement
 from dropforge.domain.onboarding import access
 from dropforge.domain.plans import Place, fill, plan
@@ -133,9 +133,10 @@ def test_the_default_run_names_a_recipe_that_exists() -> None:
 
 
 def test_the_trainer_seals_a_checkpoint_with_what_its_reader_wants() -> None:
-    origin = importlib.import_module("cpu_trainer.checkpoint").Origin  # the image's own program: it has no part in ours
-    written = {field.name for field in dataclasses.fields(origin)} | {"files"}
-    assert set(CheckpointManifest.model_fields) <= written
+    writer = importlib.import_module("cpu_trainer.checkpoint")  # the image's own program: it has no part in ours
+    written = {field.name for field in dataclasses.fields(writer.Origin)} | {"files"}
+    assert set(Manifest.__struct_fields__) <= written
+    assert set(Line.__struct_fields__) == {field.name for field in dataclasses.fields(writer.Entry)}
 
 
 @pytest.mark.parametrize("path", LOCKS, ids=lambda path: str(path.relative_to(ROOT)))

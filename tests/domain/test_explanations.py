@@ -22,6 +22,7 @@ PATHS = "; preemptor path: /cohort/a; preemptee path: /cohort/b"
 COULD_NOT = "couldn't assign flavors to pod set main: "
 NEVER = "previously considered podsets requests (0) + current podset request (16) > maximum capacity (8)"
 WORDS = {
+    "FileSystemBusy": "the file system is busy with the export of run cats-1b2c",
     "QuotaInUse": f"{COULD_NOT}flavor cpu doesn't match node affinity, insufficient unused quota for nvidia.com/gpu in flavor ml.p5, 8 more needed",
     "TopologyFull": f'{COULD_NOT}topology "racks" doesn\'t allow to fit any of 2 pod(s)',
     "NeverFits": f"{COULD_NOT}insufficient quota for nvidia.com/gpu in flavor ml.p5, {NEVER}",
@@ -127,6 +128,13 @@ STATES: dict[str, Journey] = {
     "joined a model": journey(
         status="SUCCEEDED",
         result={"joined": True, "run": {**run("succeeded").model_dump(mode="json"), "model_arn": "arn:m/1"}},
+    ),
+    "export waits its turn": journey(
+        stages=stages("PromoteCheckpoint"),
+        progress=job("queued", WORDS["FileSystemBusy"]).model_copy(update={"step": "export"}),
+    ),
+    "export runs": journey(
+        stages=stages("PromoteCheckpoint"), progress=job("running").model_copy(update={"step": "export"})
     ),
     "job new": journey(progress=job("new")),
     "job queued without a word": journey(progress=job("queued")),

@@ -1,21 +1,28 @@
 """A promoted checkpoint in the models bucket, and what VerifyCheckpoint is asked about it."""
 
 from dropforge.adapters import aws
+from dropforge.domain.checkpoint_shapes.seal import MARKER
 from dropforge.domain.jobs import JobResult
-from dropforge.domain.plans import model_folder
+from dropforge.domain.plans import export_folder
 from dropforge.domain.runs import Run
 
 from tests.builders import planned
 from tests.contracts.repository import Document
-from tests.domain.test_checkpoints import Folder
+from tests.domain.test_promotions import Folder
 from tests.functions.conftest import MODELS
 
 
+def place(of: Run, folder: Folder) -> str:
+    """Where it lies in the bucket."""
+    return export_folder(of.project, folder.digest) + "/"
+
+
 def promote(folder: Folder, of: Run) -> Folder:
+    """As an export task leaves it: everything is there but the marker."""
     folder.seal()
-    prefix = model_folder(of.project, of.id, of.attempt) + "/"
     for path, content in folder.files.items():
-        aws.s3().put_object(Bucket=MODELS, Key=prefix + path, Body=content)
+        if path != MARKER:
+            aws.s3().put_object(Bucket=MODELS, Key=place(of, folder) + path, Body=content)
     return folder
 
 

@@ -5,15 +5,15 @@ from collections.abc import Callable
 import pytest
 from dropforge.adapters import aws, ledger
 from dropforge.domain.datasets import Dataset
-from dropforge.domain.plans import Plan, model_folder
+from dropforge.domain.plans import Plan
 from dropforge.domain.runs import Run, Status
 from dropforge.errors import Conflict, NotReady
 
 from tests.builders import arrival, dataset, planned, upload
 from tests.contracts.repository import Document
-from tests.domain.test_checkpoints import ADAPTER, Folder, adapter
+from tests.domain.test_promotions import ADAPTER, Folder, adapter
 from tests.functions.conftest import MODELS, Call
-from tests.functions.promoted import promote, to_verify
+from tests.functions.promoted import place, promote, to_verify
 
 PLAN = planned()
 SECOND_UPLOAD = dataset(drop=upload(version_id="v2"))
@@ -122,19 +122,18 @@ def test_the_next_attempt_finds_what_an_earlier_one_has_brought_to_s3(call: Call
     announced()
     again = call("admit_run", to_admit("e-2", SECOND_UPLOAD))
     ((_, detail),) = announced()
-    uri = f"s3://{MODELS}/{model_folder(held().project, held().id, 1)}/"
+    uri = f"s3://{MODELS}/{place(held(), folder)}"
     assert (again["run"]["attempt"], again["checkpoint"]["digest"]) == (2, folder.digest)
     assert (again["checkpoint"]["uri"], detail["checkpoint_uri"]) == (uri, uri)
 
 
-@pytest.mark.parametrize("damage", ["gone", "another", "all gone"])
+@pytest.mark.parametrize("damage", ["gone", "another", "all gone", "unmarked"])
 def test_what_is_not_whole_any_more_is_made_anew(call: Call, damage: str) -> None:
     folder = verified_then_failed(call)
-    prefix = model_folder(held().project, held().id, 1) + "/"
+    prefix = place(held(), folder)
     if damage == "another":
-        folder.files["adapter_model.safetensors"] = folder.files["adapter_model.safetensors"][:-4] + b"\1\1\1\1"
-        promote(folder, held())
-    for path in {"gone": [ADAPTER], "another": [], "all gone": [*folder.files]}[damage]:
+        aws.s3().put_object(Bucket=MODELS, Key=prefix + "manifest.json", Body=folder.files["manifest.json"] + b" ")
+    for path in {"gone": [ADAPTER], "another": [], "all gone": [*folder.files], "unmarked": ["_SUCCESS.json"]}[damage]:
         aws.s3().delete_object(Bucket=MODELS, Key=prefix + path)
     assert call("admit_run", to_admit("e-2", SECOND_UPLOAD))["checkpoint"] is None
 

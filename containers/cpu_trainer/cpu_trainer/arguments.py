@@ -151,6 +151,8 @@ def _add_base(group: Group, *, short_names: bool) -> None:
 
 def _add_verify(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", type=Path, required=True, metavar="DIR")
+    where = "move the model to a folder here that is named by its manifest's hash"
+    parser.add_argument("--exports", type=Path, metavar="DIR", help=where)
 
 
 def _add_generate(parser: argparse.ArgumentParser) -> None:

@@ -1,6 +1,7 @@
 """A sealed folder: a manifest of every file with its hash, and a marker with the manifest's hash, written last.
 
 The chain of hashes is what makes the marker's place provable: it can only have been made when all else was in place.
+A folder that is named by its manifest's hash needs no marker: it got its name when it was whole (exports.py).
 File times are not consulted, because copies between file systems do not keep them.
 """
 
@@ -10,7 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 
 from .errors import OURS, Failure
-from .files import sha256_of, sync_folder, write_json
+from .files import crc64nvme_of, sha256_of, sync_folder, write_json
 
 MANIFEST, MARKER = "manifest.json", "_SUCCESS.json"
 KINDS = ("peft", "hf")
@@ -18,11 +19,12 @@ KINDS = ("peft", "hf")
 
 @dataclass(frozen=True)
 class Entry:
-    """One file of a sealed folder; `path` is relative to it."""
+    """One file of a sealed folder; `path` is relative to it. `crc64nvme` is what S3 says of the file once it is there."""
 
     path: str
     sha256: str
     bytes: int
+    crc64nvme: str | None = None
 
 
 @dataclass(frozen=True)
@@ -74,11 +76,15 @@ def seal(folder: Path, origin: Origin, names: Sequence[str]) -> str:
 
 def seal_files(folder: Path, about: dict[str, object], names: Sequence[str]) -> str:
     """Write the manifest of `names` and what there is to say about them, then the marker; return the manifest's hash."""
-    entries = [Entry(name, sha256_of(folder / name), (folder / name).stat().st_size) for name in sorted(names)]
+    entries = [_entry_of(folder / name, name) for name in sorted(names)]
     write_json(folder / MANIFEST, {**about, "files": [asdict(entry) for entry in entries]})
     digest = sha256_of(folder / MANIFEST)
     write_json(folder / MARKER, {"manifest_sha256": digest})
     return digest
+
+
+def _entry_of(path: Path, name: str) -> Entry:
+    return Entry(name, sha256_of(path), path.stat().st_size, crc64nvme_of(path))
 
 
 def read_sealed(folder: Path) -> Sealed:
@@ -89,16 +95,22 @@ def read_sealed(folder: Path) -> Sealed:
 
 def read_whole(folder: Path) -> Whole:
     """Re-hash everything that was sealed. Fails naming the file, what was expected and what was found."""
-    marker = _json_object(folder / MARKER)
     manifest = _json_object(folder / MANIFEST)
     digest = sha256_of(folder / MANIFEST)
-    if marker.get("manifest_sha256") != digest:
-        raise unsealed(MANIFEST, f"expected sha256 {marker.get('manifest_sha256')} by {MARKER}, found {digest}")
+    _check_marker(folder, digest)
     files = _entries(manifest)
     for entry in files:
         _check(folder, entry)
     _refuse_strangers(folder, files)
     return Whole(manifest, files, digest)
+
+
+def _check_marker(folder: Path, digest: str) -> None:
+    if folder.name == digest:
+        return
+    named = _json_object(folder / MARKER).get("manifest_sha256")
+    if named != digest:
+        raise unsealed(MANIFEST, f"expected sha256 {named} by {MARKER}, found {digest}")
 
 
 def unsealed(name: str, cause: str) -> Failure:
@@ -149,8 +161,9 @@ def _entries(manifest: dict[str, object]) -> tuple[Entry, ...]:
 
 def _entry(file: object) -> Entry:
     match file:
-        case {"path": str(path), "sha256": str(sha256), "bytes": int(size)} if _is_inside(path):
-            return Entry(path, sha256, size)
+        case {"path": str(path), "sha256": str(sha256), "bytes": int(size), **more} if _is_inside(path):
+            crc = more.get("crc64nvme")
+            return Entry(path, sha256, size, crc if isinstance(crc, str) else None)
     raise unsealed(MANIFEST, f"expected path inside the folder, sha256 and bytes of a file, found {file!r}")
 
 

@@ -3,11 +3,14 @@
 Every write is temp file, fsync, rename, fsync of the directory: after a crash a name holds the old bytes or the new.
 """
 
+import base64
 import hashlib
 import json
 import os
 import string
 from pathlib import Path
+
+import anycrc
 
 CHUNK = 1 << 20
 
@@ -48,6 +51,15 @@ def sha256_of(path: Path) -> str:
         while piece := file.read(CHUNK):
             digest.update(piece)
     return digest.hexdigest()
+
+
+def crc64nvme_of(path: Path) -> str:
+    """Return the CRC-64/NVME of a file as S3 writes it: base64 of eight bytes, the most significant first."""
+    crc, found = anycrc.Model("CRC64-NVME"), 0
+    with path.open("rb") as file:
+        while piece := file.read(CHUNK):
+            found = crc.calc(piece, found)
+    return base64.b64encode(found.to_bytes(8, "big")).decode()
 
 
 def is_sha256(text: str) -> bool:

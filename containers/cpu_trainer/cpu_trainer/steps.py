@@ -12,6 +12,7 @@ from pathlib import Path
 from . import prepare as bases
 from .checkpoints import Keeping
 from .drill import Drill
+from .exports import export
 from .finetune import Tuned, finetune
 from .generate import answer
 from .listing import read_listing
@@ -65,9 +66,14 @@ def run_train(options: Namespace) -> Message:
 
 
 def run_verify(options: Namespace) -> Message:
-    """Read a finished model back."""
-    verified = verify(options.model)
+    """Read a finished model back and move it to where it is exported from, if that is wanted."""
+    if options.exports is None:
+        folder, verified = options.model, verify(options.model)
+    else:
+        exported = export(options.model, options.exports)
+        folder, verified = exported.folder, exported.verified
     return {
+        "folder": str(folder),
         "kind": verified.sealed.origin.kind,
         "tensors": verified.tensors,
         "bytes": verified.bytes,

@@ -33,7 +33,7 @@ def listing(data, pairs, tmp_path):
 def values(recipe: dict[str, Any], listing: Path, folder: Path) -> dict[str, object]:
     """Return what the control plane fills in: a short course of a weak base, the rest as the recipe says."""
     defaults = {name: parameter["default"] for name, parameter in recipe["parameters"].items()}
-    places = {name: folder / name for name in ("model", "checkpoints", "work", "cache", "mount")}
+    places = {name: folder / name for name in ("model", "exports", "checkpoints", "work", "cache", "mount")}
     data = {"listing": listing, "listing_sha256": sha256_of(listing), "base_model": recipe["base_model"]}
     return defaults | places | data | {"steps": 4, "base_steps": 2, "checkpoint_every": 2}
 
@@ -46,4 +46,5 @@ def test_every_step_of_a_recipe_runs_with_its_own_arguments(run, listing, tmp_pa
         ended = run(*(argument.format(**filled) for argument in step["arguments"]))
         assert ended.code == 0, ended.err
     assert ended.message["kind"] == recipe["produces"]
+    assert [folder.name for folder in (tmp_path / "exports").iterdir()] == [ended.message["manifest_sha256"]]
     assert {folder.name for folder in (tmp_path / "checkpoints").iterdir()} == {"checkpoint-2", "checkpoint-4"}

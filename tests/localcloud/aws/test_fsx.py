@@ -158,6 +158,49 @@ def test_a_file_that_cannot_be_copied_is_counted(aws: LocalAws, fsx: Any) -> Non
     assert (task["Status"]["SucceededCount"], task["Status"]["FailedCount"]) == (1, 1)
 
 
+def report_to(path: str) -> dict[str, Any]:
+    return {"Enabled": True, "Path": path, "Format": "REPORT_CSV_20191124", "Scope": "FAILED_FILES_ONLY"}
+
+
+def test_files_that_could_not_be_exported_are_in_the_report(aws: LocalAws, fsx: Any) -> None:
+    file_system = available(fsx)
+    link(fsx, file_system, "/told", "told/")
+    for name in ("good", "bad, worse"):
+        (aws.fsx_folder(file_system) / "told" / name).write_text(name)
+    aws.spoil_files("worse", "fails")
+    task = ended(fsx, begin(fsx, file_system, EXPORT, "told", Report=report_to("s3://data/told/reports")))
+    aws.reset_faults()
+    body = aws.client("s3").get_object(Bucket="data", Key=f"told/reports/{task['TaskId']}/failures.csv")["Body"].read()
+    assert (task["Lifecycle"], task["Status"]["FailedCount"]) == ("FAILED", 1)
+    assert body.decode().strip() == '"told/bad, worse",failed,S3AccessDenied'
+
+
+def test_a_report_must_lie_in_an_association(fsx: Any) -> None:
+    file_system = available(fsx)
+    link(fsx, file_system, "/within", "within/")
+    for path in ("s3://data/elsewhere", "s3://other/within/reports"):
+        with pytest.raises(fsx.exceptions.BadRequest):
+            begin(fsx, file_system, EXPORT, "within", Report=report_to(path))
+
+
+def test_s3_has_a_crc_of_what_was_exported_and_a_bit_that_flips_on_the_way_shows_in_it(aws: LocalAws, fsx: Any) -> None:
+    file_system = available(fsx)
+    link(fsx, file_system, "/summed", "summed/")
+    for name in ("whole", "flipped"):
+        (aws.fsx_folder(file_system) / "summed" / name).write_bytes(b"123456789")
+    aws.spoil_files("flipped", "flips")
+    ended(fsx, begin(fsx, file_system, EXPORT, "summed"))
+    aws.reset_faults()
+    heads = [
+        aws.client("s3").head_object(Bucket="data", Key=f"summed/{name}", ChecksumMode="ENABLED")
+        for name in ("whole", "flipped")
+    ]
+    listed = aws.client("s3").list_objects_v2(Bucket="data", Prefix="summed/")["Contents"]
+    assert heads[0]["ChecksumCRC64NVME"] == "rosUhgp5mIg="  # the catalogue's check value, ae8b14860a799888
+    assert heads[1]["ChecksumCRC64NVME"] != heads[0]["ChecksumCRC64NVME"]
+    assert [item["ChecksumAlgorithm"] for item in listed] == [["CRC64NVME"]] * 2
+
+
 def test_tasks_come_one_at_a_time_and_keep_the_file_system(aws: LocalAws, fsx: Any) -> None:
     file_system = available(fsx)
     link(fsx, file_system, "/one", "one/")

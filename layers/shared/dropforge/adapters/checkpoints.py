@@ -1,19 +1,27 @@
-"""Promoted checkpoints in the models bucket, read by ranges."""
+"""Promoted checkpoints in the models bucket, read by ranges.
+
+`exports/<project>/<digest>/` appears file by file while FSx for Lustre exports it. Its marker is written here, after everything was compared:
+without it nobody takes the folder for a checkpoint.
+"""
 
 from dropforge.adapters import ledger, settings, storage
-from dropforge.domain.checkpoints import Checkpoint, Verified, verify
-from dropforge.domain.jobs import JobResult
-from dropforge.domain.plans import model_folder
+from dropforge.domain import promotions
+from dropforge.domain.checkpoint_shapes.folders import Folder
+from dropforge.domain.checkpoint_shapes.seal import MARKER
+from dropforge.domain.checkpoints import Checkpoint, Verified
+from dropforge.domain.plans import export_folder
 from dropforge.domain.runs import Run
 from dropforge.errors import WorkloadFailed
 
 
-def verify_promoted(run: Run, jobs: tuple[JobResult, ...]) -> Checkpoint:
-    """Open what a run's attempt has promoted. Raises WorkloadFailed (CheckpointRejected) naming what is wrong.
+def verify_promoted(run: Run, digest: str) -> Checkpoint:
+    """Open what a run's attempt has promoted, and finish its promotion. `digest` is what the verify job reported from FSx.
 
-    The digest that the verify job reported from FSx must be the one that arrived in S3.
+    Raises WorkloadFailed (CheckpointRejected) naming what is wrong.
     """
-    checkpoint = _verify(run, run.attempt, _reported_digest(jobs))
+    found = _Promoted(run, digest)
+    checkpoint = found.verify()
+    found.finish()
     ledger.record_verified(run.id, Verified(attempt=run.attempt, checkpoint=checkpoint))
     return checkpoint
 
@@ -23,23 +31,34 @@ def verify_again(run: Run) -> Checkpoint | None:
     verified = ledger.verified(run.id)
     if verified is None:
         return None
+    found = _Promoted(run, verified.checkpoint.digest)
+    if not promotions.is_finished(found.folder, found.digest):
+        return None
     try:
-        return _verify(run, verified.attempt, verified.checkpoint.digest)
+        return found.verify()
     except WorkloadFailed:
         return None
 
 
-def _verify(run: Run, attempt: int, digest: str | None) -> Checkpoint:
-    bucket = settings.models_bucket()
-    prefix = model_folder(run.project, run.id, attempt) + "/"
-    sizes = storage.sizes(bucket, prefix)
+class _Promoted:
+    """The objects of a promoted checkpoint, as one listing shows them."""
 
-    def read(path: str, offset: int, length: int) -> bytes:
-        return storage.read_range(bucket, prefix + path, offset, length)
+    def __init__(self, run: Run, digest: str) -> None:
+        self.digest = digest
+        self._bucket = settings.models_bucket()
+        self._prefix = export_folder(run.project, digest) + "/"
+        self._objects = storage.objects(self._bucket, self._prefix)
+        self.folder = Folder({path: found.bytes for path, found in self._objects.items()}, self._read)
 
-    return verify(f"s3://{bucket}/{prefix}", sizes, read, digest)
+    def verify(self) -> Checkpoint:
+        """Open and check it. Raises WorkloadFailed (CheckpointRejected)."""
+        with_crc = [path for path, found in self._objects.items() if found.has_crc]
+        crcs = {path: storage.crc64nvme(self._bucket, self._prefix + path) for path in with_crc}
+        return promotions.verify(f"s3://{self._bucket}/{self._prefix}", self.folder, self.digest, crcs)
 
+    def finish(self) -> None:
+        """Write the marker."""
+        storage.write_json(self._bucket, self._prefix + MARKER, {"manifest_sha256": self.digest})
 
-def _reported_digest(jobs: tuple[JobResult, ...]) -> str | None:
-    reported = [job.message["manifest_sha256"] for job in jobs if "manifest_sha256" in job.message]
-    return str(reported[-1]) if reported else None
+    def _read(self, path: str, offset: int, length: int) -> bytes:
+        return storage.read_range(self._bucket, self._prefix + path, offset, length)

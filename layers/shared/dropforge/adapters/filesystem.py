@@ -4,65 +4,70 @@ Import tasks take `s3://` paths, export tasks paths relative to the mount; the f
 CreateDataRepositoryTask). Not verified on AWS: the shape of a partly failed task.
 """
 
+import csv
 import hashlib
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from collections.abc import Iterator
+from itertools import islice
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from botocore.exceptions import ClientError
 
-from dropforge.adapters import aws
-from dropforge.errors import NotReady
+from dropforge.adapters import aws, storage
+from dropforge.domain.file_systems import FileSystemTask
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from mypy_boto3_fsx.type_defs import DataRepositoryTaskFilterTypeDef, DataRepositoryTaskTypeDef
+    from mypy_boto3_fsx.literals import DataRepositoryTaskTypeType
+    from mypy_boto3_fsx.type_defs import (
+        CompletionReportTypeDef,
+        DataRepositoryTaskFilterTypeDef,
+        DataRepositoryTaskTypeDef,
+    )
 
 Phase = Literal["running", "succeeded", "failed"]
 WAIT_TAG = "dropforge:wait"
 PAGE = 50  # ids in one question
+FILES_NAMED = 20
+REPORT_BYTES = 64 * 1024  # of a report that are read: more than twenty of the longest paths
+_TYPES: "Final[dict[str, DataRepositoryTaskTypeType]]" = {
+    "import": "IMPORT_METADATA_FROM_REPOSITORY",
+    "export": "EXPORT_TO_REPOSITORY",
+}
 _ENDED: dict[str, Phase] = {"SUCCEEDED": "succeeded", "FAILED": "failed", "CANCELED": "failed"}
 
 
 class TaskState(NamedTuple):
-    """A data repository task: how it goes, its counts, and FSx's own words when it failed."""
+    """A data repository task: how it goes, its counts, FSx's own words when it failed, and where its report lies (an S3 URI, or empty)."""
 
     id: str
     phase: Phase
     total: int
     failed: int
     message: str
+    report: str
 
 
-def start_import(file_system: str, uris: list[str], token: str) -> str:
-    """Bring objects into the file system and return the task's id. The same `token` starts it once. Raises NotReady (FileSystemBusy)."""
-    return _start(file_system, "IMPORT_METADATA_FROM_REPOSITORY", uris, token)
-
-
-def start_export(file_system: str, paths: list[str], token: str) -> str:
-    """Write files below `paths` (relative to the mount) to their bucket and return the task's id. Raises NotReady (FileSystemBusy)."""
-    return _start(file_system, "EXPORT_TO_REPOSITORY", paths, token)
-
-
-def _start(
-    file_system: str,
-    kind: Literal["IMPORT_METADATA_FROM_REPOSITORY", "EXPORT_TO_REPOSITORY"],
-    paths: list[str],
-    token: str,
-) -> str:
+def start(task: FileSystemTask, token: str) -> str | None:
+    """Start a task and return its id; the same `token` starts it once. None while the file system runs another one."""
     try:
         answer = aws.fsx().create_data_repository_task(
-            Type=kind,
-            FileSystemId=file_system,
-            Paths=paths,
-            Report={"Enabled": False},
+            Type=_TYPES[task.kind],
+            FileSystemId=task.file_system,
+            Paths=list(task.paths),
+            Report=_report(task),
             ClientRequestToken=hashlib.sha256(token.encode()).hexdigest()[:40],
             Tags=[{"Key": WAIT_TAG, "Value": token}],
         )
     except ClientError as error:
         if aws.code_of(error) == "DataRepositoryTaskExecuting":
-            raise NotReady("FileSystemBusy", f"{file_system} is running another task.") from error
+            return None
         raise
     return answer["DataRepositoryTask"]["TaskId"]
+
+
+def _report(task: FileSystemTask) -> "CompletionReportTypeDef":
+    if not task.report:
+        return {"Enabled": False}
+    return {"Enabled": True, "Path": task.report, "Format": "REPORT_CSV_20191124", "Scope": "FAILED_FILES_ONLY"}
 
 
 def read_tasks(ids: list[str]) -> dict[str, TaskState]:
@@ -86,14 +91,27 @@ def _read_some(ids: list[str]) -> dict[str, TaskState]:
 
 
 def _state(task: "DataRepositoryTaskTypeDef") -> TaskState:
-    status = task.get("Status", {})
+    status, report = task.get("Status", {}), task.get("Report", {}).get("Path", "")
     return TaskState(
         id=task["TaskId"],
         phase=_ENDED.get(task["Lifecycle"], "running"),
         total=status.get("TotalCount", 0),
         failed=status.get("FailedCount", 0),
         message=task.get("FailureDetails", {}).get("Message", ""),
+        report=f"{report}/{task['TaskId']}/failures.csv" if report else "",
     )
+
+
+def failed_files(state: TaskState) -> Iterator[str]:
+    """Yield at most twenty of the files that a task failed to move, each with FSx's code for why, from its report.
+
+    The report has the fields path, status and code (LustreGuide, "Working with task completion reports"). Nothing where no report was written.
+    """
+    bucket, _, key = state.report.removeprefix("s3://").partition("/")
+    _, text = storage.etag_and_text(bucket, key, REPORT_BYTES) if state.report else (None, "")
+    for row in islice(csv.reader(text.splitlines()), FILES_NAMED):
+        path, _, code = (*row, "", "")[:3]
+        yield f"{path}: {code}"
 
 
 def find_tasks(file_system: str, tokens: set[str]) -> list[str]:
@@ -108,7 +126,7 @@ def find_tasks(file_system: str, tokens: set[str]) -> list[str]:
 def _unfinished(file_system: str) -> "Iterator[DataRepositoryTaskTypeDef]":
     filters: list[DataRepositoryTaskFilterTypeDef] = [
         {"Name": "file-system-id", "Values": [file_system]},
-        {"Name": "task-lifecycle", "Values": ["PENDING", "EXECUTING"]},
+        {"Name": "task-lifecycle", "Values": ["PENDING", "EXECUTING", "CANCELING"]},
     ]
     page = aws.fsx().describe_data_repository_tasks(Filters=filters)
     yield from page["DataRepositoryTasks"]

@@ -7,7 +7,7 @@ from dropforge import naming
 from dropforge.adapters import cluster, connections, filesystem, logs, parameters, registry, waits
 from dropforge.adapters.connections import Connection
 from dropforge.domain.runs import Run, Wait
-from dropforge.domain.waiting import selector
+from dropforge.domain.waiting import selector, tasks_of
 
 GONE_SECONDS = 45  # pods get 30 s to stop; the rest is for the API
 
@@ -21,7 +21,7 @@ def clear(run: Run, patience: int = GONE_SECONDS) -> None:
     connection = connections.connect(target, "writer")
     namespace, mine = naming.namespace(run.team), selector(run.id, run.attempt)
     waiting = [wait for wait in waits.of_cluster(run.cluster) if (wait.run_id, wait.attempt) == (run.id, run.attempt)]
-    _cancel_tasks(target.file_system, waiting)
+    _cancel_tasks(target.file_system, run, waiting)
     _keep_logs(connection, namespace, run, mine)
     cluster.delete_jobs(connection, namespace, mine)
     cluster.wait_gone(connection, namespace, mine, patience)
@@ -31,12 +31,15 @@ def clear(run: Run, patience: int = GONE_SECONDS) -> None:
         _reject_model(run)
 
 
-def _cancel_tasks(file_system: str, waiting: list[Wait]) -> None:
-    """Cancel what the file system does for an attempt, also a task whose id was never written down."""
-    tasks = [wait for wait in waiting if wait.kind == "file-system-task"]
-    known = {wait.reference for wait in tasks if wait.reference}
-    unnamed = {wait.name for wait in tasks if not wait.reference}
-    for task in known | set(filesystem.find_tasks(file_system, unnamed) if unnamed else ()):
+def _cancel_tasks(file_system: str, run: Run, waiting: list[Wait]) -> None:
+    """Cancel what the file system does for an attempt, also a task whose id was never written down.
+
+    Its waits go first: whoever starts a task after that finds nobody waiting for it, and cancels it.
+    """
+    for wait in waiting:
+        if wait.kind == "file-system-task":
+            waits.end(wait)
+    for task in filesystem.find_tasks(file_system, tasks_of(run)):
         filesystem.cancel(task)
 
 

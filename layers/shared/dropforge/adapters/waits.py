@@ -50,6 +50,11 @@ def end(wait: Wait) -> None:
     table.delete(f"CLUSTER#{wait.cluster}", f"WAIT#{wait.name}", same)
 
 
+def one(cluster: str, name: str) -> Wait | None:
+    """Return a wait as it is now; None when it is over."""
+    return table.get(f"CLUSTER#{cluster}", f"WAIT#{name}", Wait)
+
+
 def of_cluster(cluster: str) -> list[Wait]:
     """Return everything that runs wait for on a cluster."""
     return list(table.query(f"CLUSTER#{cluster}", "WAIT#", Wait))

@@ -15,6 +15,7 @@ from dropforge.adapters import (
     clock,
     cluster,
     connections,
+    file_system_turns,
     filesystem,
     follow,
     machine,
@@ -51,9 +52,10 @@ def look(name: str, asked_at: str) -> Watched:
     try:
         before = waits.trouble(name)
         waiting = waits.of_cluster(name)
-        tasks = [wait for wait in waiting if wait.kind == "file-system-task" and wait.reference]
+        tasks = [wait for wait in waiting if wait.kind == "file-system-task"]
+        begun = [wait for wait in tasks if wait.reference]
         jobs = [wait for wait in waiting if wait.kind == "job"]
-        looks = [partial(_look_at_tasks, tasks), partial(_look_at_teams, name, jobs)]
+        looks = [partial(_look_at_tasks, begun), partial(_begin_next, tasks), partial(_look_at_teams, name, jobs)]
         answered = sum(each(looks, lambda look: look()))
         if before is not None:
             waits.end_trouble(name)
@@ -92,8 +94,15 @@ def _is_the_clusters(problem: Problem) -> bool:
 
 
 def _look_at_tasks(waiting: list[Wait]) -> int:
+    """Follow what file systems do."""
     states = filesystem.read_tasks([wait.reference for wait in waiting]) if waiting else {}
     return sum(each(waiting, lambda wait: _follow_task(wait, states.get(wait.reference))))
+
+
+def _begin_next(waiting: list[Wait]) -> int:
+    """Let file systems begin what comes next; nothing is answered by that."""
+    file_system_turns.go_on(waiting)
+    return 0
 
 
 def _follow_task(wait: Wait, state: TaskState | None) -> bool:
@@ -109,7 +118,8 @@ def _follow_task(wait: Wait, state: TaskState | None) -> bool:
         machine.succeed(wait.token, json.dumps(evidence))
     else:
         why = state.message or f"{state.failed} of {state.total} files failed."
-        machine.fail(wait.token, failure("FileSystemTaskFailed", why, evidence))
+        named = {"failed_files": list(filesystem.failed_files(state))} if state.failed else {}
+        machine.fail(wait.token, failure("FileSystemTaskFailed", why, {**evidence, **named}))
     waits.end(wait)
     return True
 

@@ -228,17 +228,11 @@ CATALOGUE: dict[str, Entry] = {
         "you",
         "Nothing; use `dropforge retry` when you want the model after all.",
     ),
-    "FileSystemBusy": Entry(
-        "NotReady",
-        "The file system is already running another data repository task.",
-        "time",
-        "Nothing: it is tried again; FSx for Lustre runs one such task at a time.",
-    ),
     "FileSystemTaskFailed": Entry(
         "WorkloadFailed",
         "FSx for Lustre could not move the files.",
         "the platform team",
-        "Read the task's message in the evidence; check the data repository association and the bucket.",
+        "Read the message and the files in the evidence; check the data repository association, the bucket and its key, then use `dropforge retry`.",
     ),
     "JobFailed": Entry(
         "WorkloadFailed",

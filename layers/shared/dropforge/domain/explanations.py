@@ -109,9 +109,17 @@ def _going_on(journey: Journey, now: datetime) -> Explanation:
         return _unrecorded(journey)
     if journey.trouble is not None and run is not None:
         return _unseen(journey, journey.trouble)
-    if journey.progress is not None and run is not None and _stage(journey) in ("RunSteps", "StageDataset"):
+    if journey.progress is not None and run is not None and _tells_of(journey.progress, _stage(journey)):
         return _with_job(journey, journey.progress, now)
     return _in_stage(journey)
+
+
+def _tells_of(progress: Progress, stage: str) -> bool:
+    """Whether what is known of a job is of this stage: what copies have to say is only for whom they wait."""
+    copies = {"StageDataset": "import", "PromoteCheckpoint": "export"}
+    if stage in copies:
+        return (progress.step, progress.phase) == (copies[stage], "queued")
+    return stage == "RunSteps"
 
 
 def _being_cancelled(journey: Journey, wish: Cancellation) -> Explanation:
@@ -172,12 +180,18 @@ def _queued(journey: Journey, progress: Progress) -> Explanation:
     evicted = progress.reason.startswith("Preempted")
     return Explanation(
         state="preempted" if evicted else "queued",
-        where=f"{journey.name}: job {progress.step} {'was stopped and waits again' if evicted else 'waits in the queue'}",
+        where=f"{journey.name}: {_waiting(progress, evicted=evicted)}",
         why=said.cause + held,
         whose=said.whose,
         next=said.next,
         since=progress.at,
     )
+
+
+def _waiting(progress: Progress, *, evicted: bool) -> str:
+    if progress.step in ("import", "export"):
+        return f"its {progress.step} waits for the file system"
+    return f"job {progress.step} {'was stopped and waits again' if evicted else 'waits in the queue'}"
 
 
 def _running(journey: Journey, progress: Progress, now: datetime) -> Explanation:

@@ -71,10 +71,11 @@ class ToSubmit(Value):
 
 
 class ToPromote(Value):
-    """A run whose model must reach the models bucket; `token` is answered when it has."""
+    """A run whose model must reach the models bucket, and what its jobs said of it; `token` is answered when it has."""
 
     plan: Plan
     run: Run
+    jobs: tuple[JobResult, ...] = ()
     token: str
 
 

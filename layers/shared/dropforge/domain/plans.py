@@ -1,9 +1,9 @@
 """Plans: what a run would do, as data: its identity, its jobs in order, its price.
 
 Planning creates nothing. A placeholder in a step's arguments is one of: {listing} (path of the dataset's listing), {listing_sha256} (its
-digest), {mount} (the folder that keys of the datasets bucket lie below), {model} (the folder that will be promoted), {checkpoints} (the run's
-own, the same for every attempt), {work} (the attempt's own folder), {cache} (the project's cache), {base_model} and any parameter of the
-recipe by name.
+digest), {mount} (the folder that keys of the datasets bucket lie below), {model} (the attempt's model), {exports} (where the last step moves
+it to, under the name of its manifest's hash), {checkpoints} (the run's own, the same for every attempt), {work} (the attempt's own folder),
+{cache} (the project's cache), {base_model} and any parameter of the recipe by name.
 """
 
 import math
@@ -100,8 +100,13 @@ def ingredients(
 
 
 def model_folder(project: str, run_id: str, attempt: int) -> str:
-    """Return where an attempt's model lies, relative to the mount and, once promoted, to the models bucket."""
+    """Return where an attempt writes its model, relative to the mount."""
     return f"runs/{project}/{run_id}/{attempt}/model"
+
+
+def export_folder(project: str, digest: str) -> str:
+    """Return where a verified model lies, relative to the mount and, once promoted, to the models bucket. `digest` is its manifest's SHA-256."""
+    return f"exports/{project}/{digest}"
 
 
 def plan(dataset: Dataset, request: RunRequest, recipe: Recipe, project: Project, place: Place) -> Plan:
@@ -212,6 +217,7 @@ def fill(plan: Plan, dataset: Dataset, model: str, step: PlannedStep) -> tuple[s
         "listing_sha256": dataset.listing.sha256,
         "mount": mount,
         "model": f"{mount}/{model}",
+        "exports": f"{mount}/exports/{plan.project}",
         "checkpoints": f"{mount}/{work.rpartition('/')[0]}/checkpoints",
         "work": f"{mount}/{work}",
         "cache": f"{mount}/caches/{plan.project}",

@@ -1,4 +1,6 @@
-"""What Kueue's own words mean for somebody whose job waits or was stopped: the cause, whose move it is, what to do.
+"""What the words of a queue mean for somebody whose job waits or was stopped: the cause, whose move it is, what to do.
+
+Kueue's own words, and those of the line before a file system (adapters/file_system_turns.py).
 
 Kueue's reason is one word, `Pending`, for most of them, so its message is what tells them apart. A job that several flavors refuse has all their
 obstacles in one message: the one that time can mend decides. Words from recordings of Kueue 0.13 and from the source of 0.19, where they differ.
@@ -32,6 +34,12 @@ _ASK_FOR_LESS = (
     "Ask for less in `compute`, or have the platform team raise the quota; cancel this run, which would wait for ever."
 )
 MEANINGS: dict[str, Meaning] = {
+    "FileSystemBusy": Meaning(
+        r"^the file system is busy with (?P<what>.+)",
+        "A file system copies for one run at a time, and is busy with {what}.",
+        "time",
+        "Nothing: runs take turns in the order in which they asked.",
+    ),
     "QuotaInUse": Meaning(
         r"insufficient unused quota for (?P<resource>\S+) in flavor (?P<flavor>\S+), (?P<more>\S+) more needed",
         "The team's quota is in use: {more} more of {resource} on {flavor} must become free.",

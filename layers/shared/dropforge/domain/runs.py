@@ -10,6 +10,7 @@ from pydantic import Field
 from dropforge.domain.checkpoints import Checkpoint
 from dropforge.domain.clusters import WaitKind
 from dropforge.domain.failures import Failure, failure
+from dropforge.domain.file_systems import FileSystemTask
 from dropforge.domain.recipes import Stuck
 from dropforge.domain.uploads import RunBlock, Upload
 from dropforge.domain.values import Sha256, Slug, Value
@@ -91,7 +92,8 @@ class Lease(Value):
 class Wait(Value):
     """Something a run waits for outside AWS Lambda: a job on a cluster or a task of a file system.
 
-    `token` is the task token of the state that waits; it is replaced when the state is entered again.
+    `token` is the task token of the state that waits; it is replaced when the state is entered again. `task` is what the file system is asked
+    to do when its turn comes; `reference` is the task's id once it was started.
     """
 
     cluster: Slug
@@ -103,6 +105,8 @@ class Wait(Value):
     project: Slug
     team: Slug
     token: str
+    asked_at: str = ""
+    task: FileSystemTask | None = None
     reference: str = ""
     progress: str = ""
     deadline_seconds: int = 0

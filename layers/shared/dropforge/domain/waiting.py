@@ -1,10 +1,11 @@
 """What a run waits for, and what the watcher makes of what it sees. A wait ends in a result or a failure, never in silence."""
 
+from collections.abc import Iterable
 from datetime import datetime
-from typing import Literal
 
 from dropforge import naming
 from dropforge.domain.clusters import WaitKind
+from dropforge.domain.file_systems import FileSystemTask
 from dropforge.domain.plans import Plan, PlannedStep
 from dropforge.domain.runs import Run, Wait
 
@@ -18,9 +19,21 @@ def for_job(run: Run, plan: Plan, step: PlannedStep, token: str) -> Wait:
     return _wait(run, step.name, "job", token).model_copy(update=update)
 
 
-def for_task(run: Run, step: Literal["import", "export"], token: str) -> Wait:
+def for_task(run: Run, task: FileSystemTask, token: str, asked_at: str) -> Wait:
     """Return the wait for a file system task; its name is also the task's client token, so it starts once."""
-    return _wait(run, step, "file-system-task", token)
+    wait = _wait(run, task.kind, "file-system-task", token)
+    return wait.model_copy(update={"task": task, "asked_at": asked_at})
+
+
+def tasks_of(run: Run) -> set[str]:
+    """Return the names of everything that an attempt may have asked its file system for."""
+    return {naming.job(run.id, run.attempt, step) for step in ("import", "export")}
+
+
+def in_line(waiting: Iterable[Wait], file_system: str) -> list[Wait]:
+    """Return those whose task a file system has not begun yet, the one that asked first in front."""
+    asking = [w for w in waiting if w.task is not None and w.task.file_system == file_system and not w.reference]
+    return sorted(asking, key=lambda wait: (wait.asked_at, wait.name))
 
 
 def _wait(run: Run, step: str, kind: WaitKind, token: str) -> Wait:

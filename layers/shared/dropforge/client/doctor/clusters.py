@@ -11,7 +11,7 @@ from dropforge.client.doctor.findings import Finding, absent, ask, expect, missi
 from dropforge.domain import onboarding
 from dropforge.domain.clusters import Cluster
 
-TIES = {"/datasets": "datasets", "/runs": "models"}  # path on the file system, and the bucket it is tied to
+TIES = {"/datasets": "datasets", "/exports": "models"}  # path on the file system, and the bucket it is tied to
 
 
 def examine(addresses: Addresses, clusters: dict[str, Cluster]) -> Iterator[Finding]:

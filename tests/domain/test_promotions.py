@@ -1,13 +1,19 @@
-"""Checkpoints: a whole one is opened, a broken one is refused naming the file or tensor."""
+"""What was promoted: a whole checkpoint is opened, a broken one is refused naming the file or tensor."""
 
+import base64
 import hashlib
 import json
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
+import anycrc
 import pytest
-from dropforge.domain.checkpoints import MANIFEST, MARKER, Checkpoint, verify
+from dropforge.domain.checkpoint_shapes import folders
+from dropforge.domain.checkpoint_shapes.seal import MANIFEST, MARKER
+from dropforge.domain.checkpoints import Checkpoint
+from dropforge.domain.promotions import is_finished, verify
 from dropforge.errors import WorkloadFailed
 
 ADAPTER, CONFIG, FULL, INDEX = (
@@ -39,6 +45,11 @@ def with_header(header: object, content: bytes) -> bytes:
     return struct.pack("<Q", len(text)) + text + content
 
 
+def crc(content: bytes) -> str:
+    found: int = anycrc.Model("CRC64-NVME").calc(content)
+    return base64.b64encode(found.to_bytes(8, "big")).decode()
+
+
 class Folder:
     """A checkpoint in memory, sealed the way the trainer seals one on disk."""
 
@@ -55,7 +66,12 @@ class Folder:
 
     def seal(self) -> None:
         lines = [
-            {"path": p, "bytes": len(self.files[p]), "sha256": hashlib.sha256(self.files[p]).hexdigest()}
+            {
+                "path": p,
+                "bytes": len(self.files[p]),
+                "sha256": hashlib.sha256(self.files[p]).hexdigest(),
+                "crc64nvme": crc(self.files[p]),
+            }
             for p in self.listed
         ]
         self.files[MANIFEST] = json.dumps({**self.manifest, "files": lines}).encode()
@@ -65,9 +81,17 @@ class Folder:
     def digest(self) -> str:
         return hashlib.sha256(self.files[MANIFEST]).hexdigest()
 
-    def verify(self, expected: str | None = None) -> Checkpoint:
-        sizes = {path: len(content) for path, content in self.files.items()}
-        return verify("s3://m/x/", sizes, lambda path, at, n: self.files[path][at : at + n], expected)
+    def verify(self, expected: str = "", crcs: Mapping[str, str] = MappingProxyType({})) -> Checkpoint:
+        found = hashlib.sha256(self.files.get(MANIFEST, b"")).hexdigest()
+        return verify("s3://m/x/", self.as_folder(), expected or found, crcs)
+
+    def as_folder(self, reads: list[int] | None = None) -> folders.Folder:
+        def read(path: str, at: int, length: int) -> bytes:
+            if reads is not None:
+                reads.append(length)
+            return self.files[path][at : at + length]
+
+        return folders.Folder({path: len(content) for path, content in self.files.items()}, read)
 
 
 def adapter() -> Folder:
@@ -120,6 +144,32 @@ def test_the_digest_that_the_verify_job_read_must_be_the_one_that_arrived() -> N
         folder.verify("0" * 64)
 
 
+def test_the_crc_that_s3_has_of_a_file_must_be_the_one_that_the_trainer_computed() -> None:
+    folder = sealed(adapter())
+    assert folder.verify().compared == 0
+    assert folder.verify(crcs={ADAPTER: crc(folder.files[ADAPTER]), MARKER: "x"}).compared == 1
+    with pytest.raises(WorkloadFailed) as raised:
+        folder.verify(crcs={ADAPTER: crc(b"other bytes, as many")})
+    assert raised.value.failure.evidence == {"file": ADAPTER}
+
+
+def test_a_manifest_without_a_crc_is_compared_by_sizes() -> None:
+    folder = sealed(adapter())
+    manifest = json.loads(folder.files[MANIFEST])
+    for line in manifest["files"]:
+        del line["crc64nvme"]
+    folder.files[MANIFEST] = json.dumps(manifest).encode()
+    assert folder.verify(crcs={ADAPTER: crc(b"")}).compared == 0
+
+
+def test_a_promotion_has_come_to_its_end_when_its_marker_names_its_manifest() -> None:
+    folder = sealed(adapter())
+    assert is_finished(folder.as_folder(), folder.digest)
+    assert not is_finished(folder.as_folder(), "0" * 64)
+    for marker in (None, b"done", b"[]", b'{"manifest_sha256": "0"}'):
+        assert not is_finished(damage(adapter, MARKER, marker).as_folder(), folder.digest)
+
+
 def change(make: Callable[[], Folder], path: str, content: object) -> Folder:
     """A checkpoint that was sealed with this content: the fault is in the file itself."""
     folder = make()
@@ -161,20 +211,21 @@ def header_with(content: bytes = b"", **fields: object) -> Folder:
 
 A, B = PAIR
 FAULTS = {
-    "the marker is missing": (damage(adapter, MARKER, None), "`_SUCCESS.json` is missing"),
-    "the manifest is missing": (damage(adapter, MANIFEST, None), "`manifest.json` is missing"),
-    "the manifest changed after the marker": (damage(adapter, MANIFEST, b"{}"), "names another manifest"),
-    "the marker is not JSON": (damage(adapter, MARKER, b"done"), "`_SUCCESS.json` is not JSON"),
-    "the marker is a list": (damage(adapter, MARKER, b"[]"), "not a JSON object"),
-    "a listed file is missing": (damage(adapter, ADAPTER, None), f"`{ADAPTER}` is listed in manifest.json and missing"),
+    "the manifest is missing": (damage(adapter, MANIFEST, None), "`manifest.json`: it is missing"),
+    "the manifest is another's": (damage(adapter, MANIFEST, b"{}"), "`manifest.json`: it cannot be read"),
+    "the manifest is not JSON": (damage(adapter, MANIFEST, b"done"), "`manifest.json`: it is not JSON"),
+    "a listed file is missing": (
+        damage(adapter, ADAPTER, None),
+        f"`{ADAPTER}`: manifest.json lists it, and it is missing",
+    ),
     "a listed file is cut short": (damage(adapter, ADAPTER, b"x" * 10), "has 10 bytes, manifest.json says"),
     "weights beside it are damaged": (change(adapter, "base/model.safetensors", b"x"), "`base/model.safetensors`: "),
     "weights are pickled": (change(full, "model.bin", b"x"), "is pickled"),
-    "pickled weights lie unlisted": (damage(adapter, "extra.bin", b"x"), "`extra.bin` is not listed"),
-    "weights lie unlisted": (damage(adapter, "extra.safetensors", b"x"), "`extra.safetensors` is not listed"),
-    "the manifest lists nothing": (listing(adapter, ADAPTER, CONFIG), "manifest.json cannot be read"),
-    "the kind is unknown": (listing(adapter, kind="gguf"), "manifest.json cannot be read"),
-    "the loss is not a number": (listing(adapter, loss_after=float("nan")), "finite number"),
+    "pickled weights lie unlisted": (damage(adapter, "extra.bin", b"x"), "`extra.bin`: it is not listed"),
+    "weights lie unlisted": (damage(adapter, "extra.safetensors", b"x"), "`extra.safetensors`: it is not listed"),
+    "the manifest lists no weights": (listing(adapter, ADAPTER), "`adapter_model.safetensors`: it is not listed"),
+    "the kind is unknown": (listing(adapter, kind="gguf"), "it is of a model of kind `gguf`"),
+    "the loss is not a number": (listing(adapter, loss_after=float("nan")), "`manifest.json`: it is not JSON"),
     "the configuration is unlisted": (listing(adapter, CONFIG), f"`{CONFIG}`: it is missing"),
     "the file is too short for a header": (change(full, FULL, b"1234567"), "too short for safetensors"),
     "the header is longer than the file": (change(full, FULL, struct.pack("<Q", 99) + b"{}"), "claims 99 bytes"),
@@ -229,23 +280,18 @@ def test_a_checkpoint_is_refused_when(fault: str) -> None:
 
 def test_only_headers_and_small_files_are_read() -> None:
     folder = sealed(change(full, FULL, safetensors({"big": ("U8", [9_000_000], bytes(9_000_000))})))
-    read = reads(folder, None)
+    read = reads(folder, folder.digest)
     assert sum(read) < 300_000
-    assert len(read) == 4  # manifest, marker, configuration, and one stretch of the weights
+    assert len(read) == 3  # manifest, configuration, and one stretch of the weights
 
 
-def test_a_sharded_checkpoint_costs_four_reads_beyond_its_shards() -> None:
+def test_a_sharded_checkpoint_costs_three_reads_beyond_its_shards() -> None:
     folder = sealed(sharded())
-    assert len(reads(folder, folder.digest)) == 2 + 4  # manifest, marker, configuration, index; the listing is one more
+    assert len(reads(folder, folder.digest)) == 2 + 3  # manifest, configuration, index; the listing is one more
 
 
-def reads(folder: Folder, expected: str | None) -> list[int]:
+def reads(folder: Folder, expected: str) -> list[int]:
     """The bytes of each read of one verification."""
     read: list[int] = []
-
-    def reading(path: str, at: int, length: int) -> bytes:
-        read.append(length)
-        return folder.files[path][at : at + length]
-
-    verify("s3://m/x/", {path: len(content) for path, content in folder.files.items()}, reading, expected)
+    verify("s3://m/x/", folder.as_folder(read), expected, {})
     return read

@@ -1,0 +1,90 @@
+"""A verified model moves to a folder named by its manifest, once, whoever is interrupted or comes second."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from cpu_trainer.checkpoint import MARKER, read_sealed
+from cpu_trainer.errors import Failure
+from cpu_trainer.exports import NOTE, export
+from cpu_trainer.huggingface import ADAPTER_WEIGHTS
+
+
+@pytest.fixture
+def finished(model: Callable[[str], Path], tmp_path: Path) -> Path:
+    """A finished model in the folder of an attempt."""
+    folder = tmp_path / "runs" / "1" / "model"
+    shutil.copytree(model("lora"), folder)
+    return folder
+
+
+@pytest.fixture
+def exports(tmp_path: Path) -> Path:
+    return tmp_path / "exports"
+
+
+def damage(folder: Path) -> None:
+    content = bytearray((folder / ADAPTER_WEIGHTS).read_bytes())
+    content[-1] ^= 1
+    (folder / ADAPTER_WEIGHTS).write_bytes(content)
+
+
+def test_it_moves_whole_under_its_manifests_hash_and_its_marker_stays_behind(finished: Path, exports: Path) -> None:
+    digest = read_sealed(finished).manifest_sha256
+    exported = export(finished, exports)
+    assert (exported.folder, exported.verified.sealed.manifest_sha256) == (exports / digest, digest)
+    assert (finished.exists(), (exports / digest / MARKER).exists()) == (False, False)
+    assert read_sealed(exports / digest).manifest_sha256 == digest
+
+
+def test_run_again_it_finds_what_it_has_moved(finished: Path, exports: Path) -> None:
+    first = export(finished, exports)
+    assert export(finished, exports) == first
+
+
+def test_interrupted_between_the_move_and_the_marker_it_goes_on(finished: Path, exports: Path) -> None:
+    first = export(finished, exports)
+    (first.folder / MARKER).write_text("{}")
+    assert export(finished, exports) == first
+    assert not (first.folder / MARKER).exists()
+
+
+def test_interrupted_before_the_move_it_moves(finished: Path, exports: Path) -> None:
+    (finished.parent / NOTE).write_text('{"manifest_sha256": "' + "0" * 64 + '"}')
+    assert export(finished, exports).folder.name == read_sealed(next(exports.iterdir())).manifest_sha256
+
+
+def test_the_same_model_of_another_run_is_the_same_folder(finished: Path, exports: Path) -> None:
+    other = finished.parent.parent / "2" / "model"
+    shutil.copytree(finished, other)
+    assert export(finished, exports) == export(other, exports)
+    assert (len(list(exports.iterdir())), other.exists()) == (1, False)
+
+
+def test_a_damaged_one_in_its_place_is_set_aside_and_not_deleted(finished: Path, exports: Path) -> None:
+    other = finished.parent.parent / "2" / "model"
+    shutil.copytree(finished, other)
+    damage(export(finished, exports).folder)
+    exported = export(other, exports)
+    assert read_sealed(exported.folder).manifest_sha256 == exported.folder.name
+    (aside,) = (folder for folder in exports.iterdir() if folder != exported.folder)
+    assert aside.name.startswith(".")
+    assert (aside / ADAPTER_WEIGHTS).is_file()
+
+
+def test_a_damaged_model_stays_where_it_is(finished: Path, exports: Path) -> None:
+    damage(finished)
+    with pytest.raises(Failure, match=ADAPTER_WEIGHTS):
+        export(finished, exports)
+    assert (finished.exists(), exports.exists()) == (True, False)
+
+
+@pytest.mark.parametrize("note", [None, "{", "[]", '{"manifest_sha256": "../../etc"}'])
+def test_a_model_that_is_nowhere_is_named(finished: Path, exports: Path, note: str | None) -> None:
+    shutil.rmtree(finished)
+    if note is not None:
+        (finished.parent / NOTE).write_text(note)
+    with pytest.raises(Failure) as raised:
+        export(finished, exports)
+    assert raised.value.code == "not-whole"

@@ -1,0 +1,200 @@
+"""One file system, many runs: one task at a time, in the order of asking, and a turn that is never left with somebody who is gone."""
+
+import csv
+import io
+from collections.abc import Callable, Iterator
+
+import pytest
+from dropforge import naming
+from dropforge.adapters import aws, file_system_turns, ledger, table, teardown, waits
+from dropforge.domain.file_systems import Turn
+from dropforge.domain.runs import Run, Wait
+from dropforge.errors import Conflict
+
+from tests import builders
+from tests.contracts.repository import Document
+from tests.functions.acting import describe
+from tests.functions.conftest import MODELS, Call
+from tests.functions.lustre import Lustre, lustre
+from tests.functions.site import Site
+
+TICK = {"cluster": "research"}
+DIGEST = "c" * 64
+
+
+@pytest.fixture
+def fsx() -> Iterator[Lustre]:
+    with lustre() as found:
+        yield found
+
+
+Promote = Callable[[str], Run]
+
+
+@pytest.fixture
+def promote(call: Call, onsite: Site) -> Promote:
+    """A run that asks for its export."""
+
+    def ask(name: str) -> Run:
+        run = onsite.claim(onsite.plan(name, ""), f"e-{name}")
+        call("promote_checkpoint", to_promote(onsite, run, name))
+        return run
+
+    return ask
+
+
+def to_promote(onsite: Site, run: Run, name: str) -> Document:
+    told: dict[str, object] = {"step": "verify", "job": "j", "log_uri": "", "message": {"manifest_sha256": DIGEST}}
+    plan = onsite.plan(name, "").model_dump(mode="json")
+    return {"plan": plan, "run": run.model_dump(mode="json"), "jobs": [told], "token": f"token-{name}"}
+
+
+def export(run: Run) -> str:
+    return naming.job(run.id, run.attempt, "export")
+
+
+def turn() -> Turn | None:
+    return table.get(f"FILESYSTEM#{builders.CLUSTER.file_system}", "TURN", Turn)
+
+
+def wait_of(run: Run) -> Wait | None:
+    return waits.one("research", export(run))
+
+
+def test_exports_that_are_asked_for_together_are_done_one_after_another_in_order(
+    call: Call, onsite: Site, fsx: Lustre, promote: Promote
+) -> None:
+    runs = [promote(f"many-{number}") for number in range(5)]
+    for done in range(5):
+        assert fsx.began() == [export(run) for run in runs[: done + 1]]
+        fsx.end()
+        call("watch_jobs", TICK)
+    assert (fsx.refused, turn(), waits.of_cluster("research")) == (0, None, [])
+    assert [token for token, _ in onsite.tokens] == [f"token-many-{number}" for number in range(5)]
+
+
+def test_who_waits_is_told_for_whom_once(call: Call, onsite: Site, fsx: Lustre, promote: Promote) -> None:
+    first, second = promote("first"), promote("second")
+    call("watch_jobs", TICK)
+    progress = waits.progress(second.id)
+    assert progress is not None
+    assert (progress.phase, progress.reason) == ("queued", f"the file system is busy with the export of run {first.id}")
+    at = progress.at
+    call("watch_jobs", TICK)
+    again = waits.progress(second.id)
+    assert again is not None
+    assert (again.at, fsx.refused) == (at, 0)
+    assert describe(second.id)["progress"]["reason"] == progress.reason
+
+
+def test_files_that_could_not_be_exported_are_named_and_harm_no_other_run(
+    call: Call, onsite: Site, fsx: Lustre, promote: Promote
+) -> None:
+    bad, good = promote("bad"), promote("good")
+    report = fsx.tasks[0]["Report"]
+    assert report == {
+        "Enabled": True,
+        "Path": f"s3://{MODELS}/exports/task-reports/{bad.id}/1",
+        "Format": "REPORT_CSV_20191124",
+        "Scope": "FAILED_FILES_ONLY",
+    }
+    text = io.StringIO()
+    csv.writer(text).writerows([("exports/zoo/a,b", "failed", "S3AccessDenied")] * 25)
+    key = f"exports/task-reports/{bad.id}/1/{fsx.tasks[0]['TaskId']}/failures.csv"
+    aws.s3().put_object(Bucket=MODELS, Key=key, Body=text.getvalue())
+    fsx.end("FAILED", Status={"TotalCount": 30, "FailedCount": 25}, FailureDetails={"Message": "25 files failed"})
+    call("watch_jobs", TICK)
+    fsx.end()
+    call("watch_jobs", TICK)
+    (_, failed), (token, answer) = onsite.tokens
+    assert (failed["error"], token, "output" in answer) == ("WorkloadFailed", "token-good", True)
+    assert failed["cause"].count("exports/zoo/a,b: S3AccessDenied") == 20
+    assert wait_of(good) is None
+
+
+def test_a_success_with_failed_files_is_a_failure(call: Call, onsite: Site, fsx: Lustre, promote: Promote) -> None:
+    promote("partly")
+    fsx.end("SUCCEEDED", Status={"TotalCount": 3, "FailedCount": 1})
+    call("watch_jobs", TICK)
+    ((_, answer),) = onsite.tokens
+    assert ("1 of 3 files failed" in answer["cause"], "failed_files" in answer["cause"]) == (True, True)
+
+
+def test_asking_again_is_the_same_task_for_the_newest_token(
+    call: Call, onsite: Site, fsx: Lustre, promote: Promote
+) -> None:
+    run = promote("twice")
+    call("promote_checkpoint", to_promote(onsite, run, "twice") | {"token": "token-2"})
+    fsx.end()
+    call("watch_jobs", TICK)
+    assert ([token for token, _ in onsite.tokens], len(fsx.tasks)) == (["token-2"], 1)
+
+
+def test_while_the_file_system_does_something_that_is_not_ours_the_first_in_line_waits(
+    call: Call, onsite: Site, fsx: Lustre, promote: Promote
+) -> None:
+    fsx.stranger(builders.CLUSTER.file_system)
+    run = promote("patient")
+    call("watch_jobs", TICK)
+    progress = waits.progress(run.id)
+    assert progress is not None
+    assert progress.reason == "the file system is busy with a task that is not Dropforge's"
+    fsx.end()
+    call("watch_jobs", TICK)
+    assert fsx.began() == [export(run)]
+
+
+def test_a_task_that_was_begun_by_who_died_before_writing_it_down_is_found(
+    call: Call, onsite: Site, fsx: Lustre, promote: Promote
+) -> None:
+    run = promote("forgotten")
+    wait = wait_of(run)
+    assert wait is not None
+    waits.update(wait.model_copy(update={"reference": ""}))
+    call("watch_jobs", TICK)
+    fsx.end()
+    call("watch_jobs", TICK)
+    assert ([token for token, _ in onsite.tokens], len(fsx.tasks)) == (["token-forgotten"], 1)
+
+
+def test_the_turn_of_a_run_that_is_gone_is_passed_on_once_its_task_has_ended(
+    call: Call, onsite: Site, fsx: Lustre, promote: Promote
+) -> None:
+    gone, next_one = promote("gone"), promote("next")
+    teardown.clear(gone)
+    assert wait_of(gone) is None
+    assert fsx.tasks[0]["Lifecycle"] == "CANCELING"
+    call("watch_jobs", TICK)
+    assert fsx.began() == [export(gone)]
+    fsx.end("CANCELED")
+    call("watch_jobs", TICK)
+    assert fsx.began() == [export(gone), export(next_one)]
+
+
+def test_a_run_that_ends_while_it_waits_in_line_never_begins(
+    call: Call, onsite: Site, fsx: Lustre, promote: Promote
+) -> None:
+    first, second, third = (promote(name) for name in ("one", "two", "three"))
+    stale = waits.of_cluster("research")  # what a look has read before
+    teardown.clear(second)
+    fsx.end()
+    for wait in stale:
+        if wait.name == export(first):
+            waits.end(wait)
+    file_system_turns.go_on(stale)
+    begun = dict(zip(fsx.began(), (task["Lifecycle"] for task in fsx.tasks), strict=True))
+    assert begun.get(export(second)) in (None, "CANCELING")
+    assert wait_of(second) is None
+    assert wait_of(third) is not None
+
+
+def test_what_a_run_asks_for_after_somebody_has_cancelled_it_is_undone(
+    call: Call, onsite: Site, fsx: Lustre, members: str
+) -> None:
+    run = onsite.claim(onsite.plan("late", ""), "e-late")
+    cancelled = run.model_copy(update={"status": "cancelled"})
+    assert ledger.end(cancelled)
+    with pytest.raises(Conflict) as raised:
+        call("promote_checkpoint", to_promote(onsite, run, "late"))
+    assert raised.value.failure.code == "RunOver"
+    assert ([task["Lifecycle"] for task in fsx.tasks], wait_of(run)) == (["CANCELING"], None)
