@@ -2,7 +2,7 @@
 
 import pytest
 from dropforge.domain.runs import Status, decide
-from dropforge.domain.waiting import for_job, for_task, selector
+from dropforge.domain.waiting import for_job, selector
 
 from tests.builders import EXECUTION, planned, run
 
@@ -43,11 +43,6 @@ def test_a_job_is_waited_for_under_the_name_it_has_on_the_cluster() -> None:
     wait = for_job(run(attempt=2), planned(), planned().steps[1], "token")
     assert (wait.kind, wait.name, wait.token) == ("job", f"{run().id}-2-train", "token")
     assert (wait.cluster, wait.team, wait.phase) == ("research", "vision", "new")
-
-
-def test_import_and_export_of_an_attempt_are_two_waits() -> None:
-    names = {for_task(run(attempt=n), step, "t").name for n in (1, 2) for step in ("import", "export")}
-    assert len(names) == 4
 
 
 def test_an_attempt_selects_its_own_jobs_by_label() -> None:

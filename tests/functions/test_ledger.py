@@ -2,10 +2,11 @@
 
 import pytest
 from dropforge.adapters import ledger, table, waits
+from dropforge.domain.file_systems import FileSystemTask
 from dropforge.domain.runs import Progress, Run, Status, Wait
 from dropforge.domain.waiting import for_job, for_task
 
-from tests.builders import arrival, dataset, lease, planned, run, upload
+from tests.builders import NOW, arrival, dataset, lease, planned, run, upload
 
 
 def wait(token: str) -> Wait:
@@ -114,7 +115,11 @@ def test_a_wait_is_moved_and_ended_by_its_own_token() -> None:
 
 
 def test_all_waits_of_a_cluster_are_found_and_those_of_others_are_not() -> None:
-    mine = [for_task(run(), "import", "a"), wait("b"), for_job(run(attempt=2), planned(), planned().steps[1], "c")]
+    mine = [
+        for_task(run(), FileSystemTask(file_system="fs-1", kind="import", paths=("s3://b/k",)), "a", NOW),
+        wait("b"),
+        for_job(run(attempt=2), planned(), planned().steps[1], "c"),
+    ]
     for one in (*mine, wait("first").model_copy(update={"cluster": "other"})):
         waits.add(one)
     assert {one.token for one in waits.of_cluster("research")} == {"a", "b", "c"}

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dropforge.domain.checkpoints import verify
+from dropforge.domain.checkpoint_shapes.folders import Folder
+from dropforge.domain.checkpoint_shapes.opening import open_checkpoint
 
 from cli.local import variables
 from localcloud.cloud import PROJECT
@@ -54,7 +55,8 @@ def test_the_promoted_prefix_holds_a_whole_checkpoint(journeys: Journeys, traine
         body: bytes = s3.get_object(Bucket=journeys.models, Key=prefix + path)["Body"].read()
         return body[offset : offset + length]
 
-    assert verify(trained["uri"], sizes, read, trained["digest"]).tensors > 0
+    assert prefix == f"exports/{PROJECT}/{trained['digest']}/"
+    assert open_checkpoint(trained["uri"], Folder(sizes, read)).tensors > 0
 
 
 def test_the_report_lies_beside_the_upload(journeys: Journeys, trained: dict[str, Any], greetings: bytes) -> None:

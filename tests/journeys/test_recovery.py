@@ -43,7 +43,8 @@ def test_a_training_that_is_killed_twice_ends_with_every_step_done_once(journeys
 
 def loss_curve(journeys: Journeys, run: dict[str, Any]) -> list[int]:
     """The steps of the curve that lies beside the model."""
-    key = f"runs/{run['project']}/{run['id']}/{run['attempt']}/model/loss.jsonl"
+    package = journeys.cloud.client("sagemaker").describe_model_package(ModelPackageName=run["model_arn"])
+    key = package["SourceUri"].partition(f"{journeys.models}/")[2] + "loss.jsonl"
     text = journeys.cloud.client("s3").get_object(Bucket=journeys.models, Key=key)["Body"].read().decode()
     return [json.loads(line)["step"] for line in text.splitlines()]
 

@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 import jsonschema
 import pytest
@@ -74,7 +75,7 @@ WRONG = (
     "local fly",
 )
 NOTHING_THERE = tuple(f"{verb} nothing" for verb in ("status", "explain", "logs", "report", "cancel", "retry"))
-VERIFY = "verify s3://dropforge-dev-models-123456789012-us-east-1/runs/demo/RUN/1/model"
+VERIFY = "verify MODEL"
 RIGHT = (
     "check train.jsonl",
     "plan train.jsonl --project demo --dataset lamps --run run.yaml",
@@ -110,6 +111,18 @@ REFUSED = ("retry RUN", "status nothing", "logs nothing --follow")
 SCHEMAS = Path(__file__).parents[2] / "docs" / "schemas"
 
 
+class Dropped(NamedTuple):
+    """A run that has ended: its id, where its model lies, and what was printed."""
+
+    run: str
+    model: str
+    told: str
+
+    def fill(self, line: str) -> str:
+        """Put them into a line of the tables above."""
+        return line.replace("RUN", self.run).replace("MODEL", self.model)
+
+
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with what a new user has lying about."""
@@ -136,14 +149,15 @@ def run(journeys: Journeys, place: Path, line: str, **settings: str) -> subproce
 
 
 @pytest.fixture(scope="module")
-def dropped(journeys: Journeys, place: Path) -> tuple[str, str]:
-    """A run that was dropped and followed to its end: its id and what was printed."""
+def dropped(journeys: Journeys, place: Path) -> Dropped:
+    """A run that was dropped and followed to its end."""
     line = f"drop train.jsonl --project {PROJECT} --dataset lamps --run run.yaml --wait"
     ran = run(journeys, place, line)
     assert ran.returncode == 0, ran.stderr
     execution = re.search(r"dropforge status (\S+)", ran.stdout)
     assert execution is not None
-    return journeys.journey(execution[1])["run"]["id"], transcript(line, ran)
+    journey = journeys.journey(execution[1])
+    return Dropped(journey["run"]["id"], journey["result"]["uri"], transcript(line, ran))
 
 
 def transcript(line: str, ran: subprocess.CompletedProcess[str]) -> str:
@@ -170,28 +184,28 @@ def test_what_is_not_there_is_said_not_to_be(journeys: Journeys, place: Path) ->
     check_golden("transcripts/nothing_there.txt", told)
 
 
-def test_a_run_from_its_drop_to_its_end(journeys: Journeys, place: Path, dropped: tuple[str, str]) -> None:
-    run_id, told = dropped
-    lines = [line.replace("RUN", run_id) for line in RIGHT]
+def test_a_run_from_its_drop_to_its_end(journeys: Journeys, place: Path, dropped: Dropped) -> None:
+    lines = [dropped.fill(line) for line in RIGHT]
     check_golden(
-        "transcripts/right.txt", "\n".join([told, *(transcript(line, run(journeys, place, line)) for line in lines)])
+        "transcripts/right.txt",
+        "\n".join([dropped.told, *(transcript(line, run(journeys, place, line)) for line in lines)]),
     )
 
 
 def test_a_mistyped_run_is_answered_with_the_one_that_may_be_meant(
-    journeys: Journeys, place: Path, dropped: tuple[str, str]
+    journeys: Journeys, place: Path, dropped: Dropped
 ) -> None:
-    mistyped = dropped[0].replace("lamps", "lamsp")
+    mistyped = dropped.run.replace("lamps", "lamsp")
     refused = run(journeys, place, f"status {mistyped}")
     assert refused.returncode == 1
-    assert f"did you mean: {dropped[0]}" in refused.stderr
+    assert f"did you mean: {dropped.run}" in refused.stderr
 
 
 @pytest.mark.parametrize("command", [command for command in ANSWERS if command not in RETRIES])
 def test_what_machines_read_is_as_its_schema_says(
-    journeys: Journeys, place: Path, dropped: tuple[str, str], command: str
+    journeys: Journeys, place: Path, dropped: Dropped, command: str
 ) -> None:
-    ran = run(journeys, place, f"{MACHINES[command].replace('RUN', dropped[0])} --json")
+    ran = run(journeys, place, f"{dropped.fill(MACHINES[command])} --json")
     answer = [json.loads(one) for one in ran.stdout.splitlines()] if "--follow" in command else json.loads(ran.stdout)
     documents = answer if isinstance(answer, list) else [answer]
     assert documents
@@ -202,10 +216,8 @@ def test_what_machines_read_is_as_its_schema_says(
 
 
 @pytest.mark.parametrize("line", REFUSED)
-def test_a_refusal_is_a_failure_for_machines_too(
-    journeys: Journeys, place: Path, dropped: tuple[str, str], line: str
-) -> None:
-    refused = run(journeys, place, f"{line.replace('RUN', dropped[0])} --json")
+def test_a_refusal_is_a_failure_for_machines_too(journeys: Journeys, place: Path, dropped: Dropped, line: str) -> None:
+    refused = run(journeys, place, f"{dropped.fill(line)} --json")
     (told,) = refused.stdout.splitlines()
     jsonschema.validate(json.loads(told), schema(REFUSAL))
     assert refused.returncode == 1
@@ -222,10 +234,10 @@ def test_without_a_deployment_the_settings_to_look_at_are_named(journeys: Journe
 
 
 def test_a_reader_that_has_seen_enough_ends_the_command_without_a_trace(
-    journeys: Journeys, place: Path, dropped: tuple[str, str]
+    journeys: Journeys, place: Path, dropped: Dropped
 ) -> None:
     environment = {**os.environ, **variables(journeys.cloud.endpoint)}
-    line = f"set -o pipefail; {COMMAND} logs {dropped[0]} | head -n 1"
+    line = f"set -o pipefail; {COMMAND} logs {dropped.run} | head -n 1"
     piped = subprocess.run(["bash", "-c", line], env=environment, capture_output=True, text=True, check=False)
     assert piped.stdout.startswith("== prefetch")
     assert "Traceback" not in piped.stderr

@@ -49,22 +49,22 @@ def _noted(model: Path) -> str:
 
 
 def _move(model: Path, target: Path) -> None:
-    """Rename into place. The same model there already stays; a damaged one is set aside, never deleted."""
+    """Rename into place, also where the same model lies already: an export takes new files only, and what it brought before may not be whole."""
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
         model.rename(target)
     except OSError:  # a folder that is not empty lies there
-        if not _take_theirs(model, target):
-            model.rename(target)
+        _make_room(target)
+        model.rename(target)
     sync_folder(target.parent)
 
 
-def _take_theirs(model: Path, target: Path) -> bool:
+def _make_room(target: Path) -> None:
+    """Take away what lies in the place of a model: the same one is deleted, a damaged one is set aside."""
     try:
         verify(target)
     except Failure as damage:
         say(f"{target.name} is written anew, the old one is now {set_aside(target).name}: {damage.cause}")
-        return False
-    say(f"{target.name} is there already and whole; it stays as it is")
-    discard(model)
-    return True
+        return
+    say(f"{target.name} is there already; it is written anew, so that all of it is exported")
+    discard(target)

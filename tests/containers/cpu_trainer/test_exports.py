@@ -58,8 +58,11 @@ def test_interrupted_before_the_move_it_moves(finished: Path, exports: Path) -> 
 def test_the_same_model_of_another_run_is_the_same_folder(finished: Path, exports: Path) -> None:
     other = finished.parent.parent / "2" / "model"
     shutil.copytree(finished, other)
-    assert export(finished, exports) == export(other, exports)
+    first = export(finished, exports)
+    before = (first.folder / ADAPTER_WEIGHTS).stat().st_ino
+    assert export(other, exports) == first
     assert (len(list(exports.iterdir())), other.exists()) == (1, False)
+    assert (first.folder / ADAPTER_WEIGHTS).stat().st_ino != before  # new files: an export brings them again
 
 
 def test_a_damaged_one_in_its_place_is_set_aside_and_not_deleted(finished: Path, exports: Path) -> None:
