@@ -49,7 +49,7 @@ build/chromium/chromium: node_modules/ready scripts/unpack_chromium.mjs
 check: $(VENV)/ready $(SAM) node_modules/ready ## Lint, types, import rules, template, machines, contracts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy layers/shared/dropforge cli localcloud containers/cpu_trainer/cpu_trainer functions scripts benchmarks tests/cluster/{conftest,probe,stage,transcript,differences,job_cycles,queue_cycles,topology_cycles,definitions}.py tests/domain tests/contracts tests/functions tests/cli tests/journeys tests/browser
+	$(BIN)/mypy layers/shared/dropforge cli localcloud containers/cpu_trainer/cpu_trainer containers/evaluator/evaluator functions scripts benchmarks tests/cluster/{conftest,probe,stage,transcript,differences,job_cycles,queue_cycles,topology_cycles,definitions}.py tests/domain tests/contracts tests/functions tests/cli tests/journeys tests/browser
 	$(BIN)/lint-imports
 	AWS_DEFAULT_REGION=us-east-1 $(SAM) validate --lint
 	@mkdir -p build/machines  # the validator knows three partitions by name, and no substitution inside an ARN
