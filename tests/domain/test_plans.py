@@ -45,7 +45,7 @@ OTHER_RUNS = {
 SAME_RUNS = {
     "the budget": asked({"budget": {"max_usd": 5}}),
     "the priority": asked({"compute": {"priority": "low"}}),
-    "the gate": asked({"evaluation": {"require": {"loss": {"below": 1.0}}}}),
+    "the gate": asked({"evaluation": {"against_incumbent": {}}}),
     "the promotion": asked({"promotion": {"approval": "automatic"}}),
     "a default said aloud": planned(asked=request(steps=60)),
     "the recipe's base model said aloud": asked({"base_model": "acme/tiny"}),

@@ -18,6 +18,7 @@ FACTS: dict[tuple[str, str], Value] = {
     ("projects", "zoo"): PROJECT,
     ("clusters", "research"): CLUSTER,
     ("images", "cpu-trainer"): IMAGE,
+    ("images", "evaluator"): IMAGE,
 }
 
 

@@ -20,6 +20,7 @@ KUEUE = ("kueue.x-k8s.io", "v1beta2", "clusterqueues")
 @pytest.fixture(autouse=True)
 def image(account: None, members: str) -> None:
     write("images", "cpu-trainer", IMAGE)
+    write("images", "evaluator", IMAGE)
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from dropforge.adapters import ledger, settings, storage
 from dropforge.domain.checkpoints import Checkpoint, Verified, verify
+from dropforge.domain.evaluations import read_evaluation
 from dropforge.domain.jobs import JobResult
 from dropforge.domain.plans import model_folder
 from dropforge.domain.runs import Run
@@ -14,7 +15,9 @@ def verify_promoted(run: Run, jobs: tuple[JobResult, ...]) -> Checkpoint:
     The digest that the verify job reported from FSx must be the one that arrived in S3.
     """
     checkpoint = _verify(run, run.attempt, _reported_digest(jobs))
-    ledger.record_verified(run.id, Verified(attempt=run.attempt, checkpoint=checkpoint))
+    measured = {"evaluation": read_evaluation(job.message for job in jobs), "incumbent": ledger.incumbent_of(run)}
+    verified = Verified.model_validate({"attempt": run.attempt, "checkpoint": checkpoint, **measured})
+    ledger.record_verified(run.id, verified)
     return checkpoint
 
 

@@ -12,6 +12,7 @@ from typing import Literal
 
 from pydantic import Field, FiniteFloat, ValidationError
 
+from dropforge.domain.evaluations import Evaluation, Incumbent
 from dropforge.domain.values import Received, Sha256, Value
 from dropforge.errors import WorkloadFailed
 
@@ -37,10 +38,12 @@ class Checkpoint(Value):
 
 
 class Verified(Value):
-    """What an attempt of a run has brought to S3, and was found whole there."""
+    """What an attempt of a run has brought to S3, and was found whole there, with what was measured of it and which model it was compared with."""
 
     attempt: int
     checkpoint: Checkpoint
+    evaluation: Evaluation | None = None
+    incumbent: Incumbent | None = None
 
 
 class ListedFile(Received):

@@ -46,11 +46,16 @@ class Site(Value):
         """The fields that nobody has given."""
         return tuple(name for name in type(self).model_fields if name not in self.model_fields_set)
 
-    def place(self) -> Place:
+    def place(self, recipe: Recipe) -> Place:
         """Return where a run would go."""
         given = self.model_dump(include={"claim", "mount_path", "scratch_path", "small_instance_type"})
         cluster = Cluster(name="cluster", eks_name="", reader_role="", writer_role="", file_system="", **given)
-        return Place(self.environment, cluster, Image(uri=self.image, inputs=""))
+        return Place(self.environment, cluster, Image(uri=self.image, inputs=""), _stand_ins(recipe))
+
+
+def _stand_ins(recipe: Recipe) -> dict[str, Image]:
+    """Return the images of a recipe's steps, which nobody can give here."""
+    return {name: Image(uri=f"registry.invalid/{name}@sha256:{NO_SHA256}", inputs="") for name in recipe.step_images}
 
 
 def sketch(recipe: Recipe, request: RunRequest, site: Site) -> tuple[Manifest, ...]:
@@ -60,4 +65,4 @@ def sketch(recipe: Recipe, request: RunRequest, site: Site) -> tuple[Manifest, .
     dataset = Draft.model_validate({"digest": NO_SHA256, "kind": recipe.kinds[0], **sizes})
     project = Project(name=site.project, team=site.team, cluster="cluster")
     meant = dataset.dataset(site.project, site.dataset)
-    return draw(plan(meant, request, recipe, project, site.place()), meant)
+    return draw(plan(meant, request, recipe, project, site.place(recipe)), meant)
