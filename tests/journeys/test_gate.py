@@ -134,7 +134,7 @@ def test_status_explain_and_the_report_say_why(gate: Gate, refused: dict[str, An
     )
     assert journey["failure"]["code"] == "GateNotMet"
     assert "it must be below 0.0001" in report["summary"]["why"]
-    assert (report["evaluation"]["passed"], "must be below 0.0001" in page) == (False, True)
+    assert (report["evaluated"]["passed"], "must be below 0.0001" in page) == (False, True)
 
 
 def test_a_retry_gives_the_same_verdict_without_a_job_and_another_gate_lets_the_model_in(

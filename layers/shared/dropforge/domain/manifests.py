@@ -29,13 +29,17 @@ def sha256(manifests: tuple[Manifest, ...]) -> str:
 
 
 class Site(Value):
-    """What manifests say of a deployment, a cluster and a project. What is not given stands in for it, and is recognised by it."""
+    """What manifests say of a deployment, a cluster and a project. What is not given stands in for it, and is recognised by it.
+
+    `step_image` is the image of every step that names one of its own.
+    """
 
     environment: Slug = "environment"
     project: Slug = "project"
     dataset: Slug = "dataset"
     team: Slug = "team"
     image: str = f"registry.invalid/image@sha256:{NO_SHA256}"
+    step_image: str = f"registry.invalid/step-image@sha256:{NO_SHA256}"
     claim: str = "claim"
     mount_path: str = "/fsx"
     scratch_path: str = "/tmp"  # noqa: S108  a path inside the container
@@ -50,12 +54,8 @@ class Site(Value):
         """Return where a run would go."""
         given = self.model_dump(include={"claim", "mount_path", "scratch_path", "small_instance_type"})
         cluster = Cluster(name="cluster", eks_name="", reader_role="", writer_role="", file_system="", **given)
-        return Place(self.environment, cluster, Image(uri=self.image, inputs=""), _stand_ins(recipe))
-
-
-def _stand_ins(recipe: Recipe) -> dict[str, Image]:
-    """Return the images of a recipe's steps, which nobody can give here."""
-    return {name: Image(uri=f"registry.invalid/{name}@sha256:{NO_SHA256}", inputs="") for name in recipe.step_images}
+        own = {name: Image(uri=self.step_image, inputs="") for name in recipe.step_images}
+        return Place(self.environment, cluster, Image(uri=self.image, inputs=""), own)
 
 
 def sketch(recipe: Recipe, request: RunRequest, site: Site) -> tuple[Manifest, ...]:
