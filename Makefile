@@ -74,7 +74,7 @@ test-hf: $(VENV)/ready ## Load our artefacts in transformers and peft (an enviro
 	$(PYTHON) -m venv .venv-hf
 	.venv-hf/bin/pip install --quiet -r requirements/hf.in
 	$(BIN)/dropforge local demo --folder build/hf
-	DROPFORGE_MODEL="$$(ls -d $(CURDIR)/build/hf/*/model | tail -1)" PYTHONPATH=containers/cpu_trainer:layers/shared HF_HUB_OFFLINE=1 \
+	DROPFORGE_MODEL="$$(ls -d $(CURDIR)/build/hf/*/model | tail -1)" PYTHONPATH=containers/cpu_trainer:containers/evaluator:layers/shared HF_HUB_OFFLINE=1 \
 	  .venv-hf/bin/python -m pytest tests/hf
 
 golden: $(VENV)/ready ## Rewrite the golden files
