@@ -49,7 +49,7 @@ build/chromium/chromium: node_modules/ready scripts/unpack_chromium.mjs
 check: $(VENV)/ready $(SAM) node_modules/ready ## Lint, types, import rules, template, machines, contracts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy layers/shared/dropforge cli localcloud containers/cpu_trainer/cpu_trainer functions scripts benchmarks tests/cluster/{conftest,probe,stage,transcript,differences,job_cycles,queue_cycles,topology_cycles,definitions}.py tests/domain tests/contracts tests/functions tests/cli tests/journeys tests/browser
+	$(BIN)/mypy layers/shared/dropforge cli localcloud containers/cpu_trainer/cpu_trainer containers/evaluator/evaluator functions scripts benchmarks tests/cluster/{conftest,probe,stage,transcript,differences,job_cycles,queue_cycles,topology_cycles,definitions}.py tests/domain tests/contracts tests/functions tests/cli tests/journeys tests/browser
 	$(BIN)/lint-imports
 	AWS_DEFAULT_REGION=us-east-1 $(SAM) validate --lint
 	@mkdir -p build/machines  # the validator knows three partitions by name, and no substitution inside an ARN
@@ -74,7 +74,7 @@ test-hf: $(VENV)/ready ## Load our artefacts in transformers and peft (an enviro
 	$(PYTHON) -m venv .venv-hf
 	.venv-hf/bin/pip install --quiet -r requirements/hf.in
 	$(BIN)/dropforge local demo --folder build/hf
-	DROPFORGE_MODEL="$$(ls -d $(CURDIR)/build/hf/*/model | tail -1)" PYTHONPATH=containers/cpu_trainer:layers/shared HF_HUB_OFFLINE=1 \
+	DROPFORGE_MODEL="$$(ls -d $(CURDIR)/build/hf/*/model | tail -1)" PYTHONPATH=containers/cpu_trainer:containers/evaluator:layers/shared HF_HUB_OFFLINE=1 \
 	  .venv-hf/bin/python -m pytest tests/hf
 
 golden: $(VENV)/ready ## Rewrite the golden files

@@ -5,6 +5,7 @@ What a platform team does once on AWS is done here through the same APIs, so tha
 
 import hashlib
 import json
+import os
 import time
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
@@ -32,6 +33,7 @@ LOST_AFTER_SECONDS = 300
 LOOK_SECONDS = 10  # a cluster on this machine answers at once
 REGISTRY = "123456789012.dkr.ecr.us-east-1.amazonaws.com"
 TRAINER = ROOT / "containers" / "cpu_trainer"
+EVALUATOR = ROOT / "containers" / "evaluator"
 
 
 class LocalCloud(AbstractContextManager["LocalCloud"]):
@@ -52,12 +54,15 @@ class LocalCloud(AbstractContextManager["LocalCloud"]):
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.speed = speed
-        self.image = trainer_image()
+        self.images = {
+            "cpu-trainer": image("cpu-trainer", TRAINER),
+            "evaluator": image("evaluator", EVALUATOR, TRAINER),
+        }
         self.aws = LocalAws(folder / "aws", speed=speed, port=port)
         self.cluster = LocalCluster(
             EKS_NAME,
             folder / "cluster",
-            images={self.image.repository: self.image},
+            images={image.repository: image for image in self.images.values()},
             speed=speed,
             tokens=self._tokens(),
             instance_types=(INSTANCE_TYPE, SMALL),
@@ -157,7 +162,7 @@ class LocalCloud(AbstractContextManager["LocalCloud"]):
         _until(available)
 
     def _describe(self) -> None:
-        """Write what the platform team writes: the specs of the cluster, the project and the image, and the cluster's two roles."""
+        """Write what the platform team writes: the specs of the cluster, the project and the images, and the cluster's two roles."""
         roles = {kind: self._role(kind) for kind in ("reader", "writer")}
         scratch = self.folder / "scratch"
         scratch.mkdir(exist_ok=True)
@@ -172,15 +177,13 @@ class LocalCloud(AbstractContextManager["LocalCloud"]):
             "mount_path": str(self.fsx),
             "scratch_path": str(scratch.resolve()),
         }
-        image = {
-            "uri": f"{REGISTRY}/{self.image.repository}@{self.image.digest}",
-            "inputs": self.image.digest.partition(":")[2],
-        }
-        self._push()
         self._write("clusters", CLUSTER, cluster)
         you = self.client("sts").get_caller_identity()["Arn"]
         self._write("projects", PROJECT, {"name": PROJECT, "team": TEAM, "cluster": CLUSTER, "members": [you]})
-        self._write("images", "cpu-trainer", image)
+        for name, image in self.images.items():
+            self._push(image)
+            uri = f"{REGISTRY}/{image.repository}@{image.digest}"
+            self._write("images", name, {"uri": uri, "inputs": image.digest.partition(":")[2]})
 
     def _role(self, kind: str) -> str:
         callers = [self._role_of(function) for function in onboarding.CALLERS[kind]]
@@ -201,14 +204,14 @@ class LocalCloud(AbstractContextManager["LocalCloud"]):
         name = naming.function(ENVIRONMENT, function)
         return str(self.client("lambda").get_function_configuration(FunctionName=name)["Role"])
 
-    def _push(self) -> None:
-        """Put the trainer's image into the registry: its name and digest. Nodes here take the files from this machine."""
+    def _push(self, image: Image) -> None:
+        """Put an image into the registry: its name and digest. Nodes here take the files from this machine."""
         media_type = "application/vnd.oci.image.manifest.v1+json"
         self.client("ecr").put_image(
-            repositoryName=self.image.repository,
+            repositoryName=image.repository,
             imageManifest=json.dumps({"schemaVersion": 2, "mediaType": media_type}),
-            imageTag=self.image.digest.partition(":")[2],
-            imageDigest=self.image.digest,
+            imageTag=image.digest.partition(":")[2],
+            imageDigest=image.digest,
         )
 
     def _write(self, nouns: str, name: str, spec: dict[str, Any]) -> None:
@@ -216,15 +219,15 @@ class LocalCloud(AbstractContextManager["LocalCloud"]):
         self.client("ssm").put_parameter(Name=parameter, Value=json.dumps(spec), Type="String")
 
 
-def trainer_image() -> Image:
-    """Return the CPU trainer as an image whose digest is that of its sources: another trainer is another image."""
+def image(name: str, *folders: Path) -> Image:
+    """Return the image that is built from folders, its program in the first. Its digest is that of its sources: another program is another image."""
     sha = hashlib.sha256()
-    for path in sorted(TRAINER.rglob("*")):
-        if path.is_file() and "__pycache__" not in path.parts:
-            sha.update(str(path.relative_to(TRAINER)).encode() + b"\0" + path.read_bytes())
-    return Image(
-        repository=f"dropforge-{ENVIRONMENT}/cpu-trainer", digest=f"sha256:{sha.hexdigest()}", root=TRAINER, env={}
-    )
+    for folder in folders:
+        for path in sorted(folder.rglob("*")):
+            if path.is_file() and "__pycache__" not in path.parts:
+                sha.update(str(path.relative_to(folder)).encode() + b"\0" + path.read_bytes())
+    repository, paths = f"dropforge-{ENVIRONMENT}/{name}", os.pathsep.join(map(str, folders))
+    return Image(repository, f"sha256:{sha.hexdigest()}", folders[0], {"PYTHONPATH": paths})
 
 
 def _until(done: Any, seconds: float = 60.0) -> None:

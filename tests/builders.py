@@ -5,6 +5,7 @@ import json
 from dropforge.domain.checkpoints import Checkpoint
 from dropforge.domain.clusters import Cluster, Image, Project
 from dropforge.domain.datasets import Dataset, File, Listing, content_digest
+from dropforge.domain.evaluations import Evaluated, Evaluation, Role
 from dropforge.domain.failures import Failure, failure
 from dropforge.domain.plans import Place, Plan, plan
 from dropforge.domain.recipes import Parameter, Recipe, Resources, Scalar, Step
@@ -200,6 +201,23 @@ def checkpoint() -> Checkpoint:
         loss_before=2.5,
         loss_after=0.5,
     )
+
+
+def evaluation(
+    *,
+    digest: str = "c" * 64,
+    incumbent: dict[str, float] | None = None,
+    tokens: dict[Role, int] | None = None,
+    **numbers: float,
+) -> Evaluation:
+    """What was measured of `checkpoint()` and, where its numbers are given, of the incumbent."""
+    measured: dict[Role, dict[str, float]] = {"candidate": numbers, **({"incumbent": incumbent} if incumbent else {})}
+    digests: dict[Role, str] = {"candidate": digest, "incumbent": "e" * 64}
+    models = (
+        Evaluated(role=role, manifest_sha256=digests[role], tokens=(tokens or {}).get(role, 100), numbers=found)
+        for role, found in measured.items()
+    )
+    return Evaluation(held_out="validation", rows=16, models=tuple(models))
 
 
 def job_failed() -> Failure:

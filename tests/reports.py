@@ -3,9 +3,11 @@
 import math
 
 from dropforge.domain.curves import draw
+from dropforge.domain.evaluated import evaluated
 from dropforge.domain.events import (
     CheckpointVerified,
     DatasetReady,
+    ModelEvaluated,
     ModelRegistered,
     RunAdmitted,
     RunFailed,
@@ -20,13 +22,20 @@ from dropforge.domain.run_reports import Facts, RunReport, build
 from dropforge.domain.runs import Progress, Run
 from dropforge.domain.terms import terms_of
 from dropforge.domain.timeline import Entry, entry
+from dropforge.domain.verdicts import Comparison
 
 from tests import builders
 
 BEGIN = 1_767_323_045.0  # builders.NOW
 HOSTILE = '"><script>alert(1)</script>\u202e\x1b[31m\x07<img src=x onerror=alert(2)>{{ 7*7 }}'
 _SECONDS = {"RegisterDataset": 1.2, "CheckDataset": 3.4, "PlanRun": 0.6, "AdmitRun": 0.4, "StageDataset": 48.0}
-_SECONDS |= {"RunSteps": 2412.0, "PromoteCheckpoint": 61.0, "VerifyCheckpoint": 2.5, "RegisterModel": 1.1}
+_SECONDS |= {
+    "RunSteps": 2412.0,
+    "PromoteCheckpoint": 61.0,
+    "VerifyCheckpoint": 2.5,
+    "GateModel": 0.3,
+    "RegisterModel": 1.1,
+}
 
 
 def at(seconds: float) -> str:
@@ -144,6 +153,29 @@ def journey_of(run: Run | None, execution_status: str, told: tuple[Entry, ...], 
     return Journey(**(base | more))
 
 
+def judged(*, passed: bool, why: str = "") -> ModelEvaluated:
+    """What the gate said of a model that was measured beside its base and an incumbent."""
+    loss = {"number": "loss", "rule": "at most", "against": "incumbent", "limit": 0.62, "reference": 0.6}
+    said = why or f"`loss` is {0.55 if passed else 0.7:g}, the incumbent's 0.6; it must be at most 0.62."
+    found = Comparison(**loss, outcome="met" if passed else "missed", value=0.55 if passed else 0.7, why=said)
+    return ModelEvaluated(
+        project="zoo",
+        run_id=builders.run().id,
+        attempt=1,
+        passed=passed,
+        checkpoint_digest="c" * 64,
+        numbers={"candidate": {"loss": 0.55, "exact_match": 0.5}, "base": {"loss": 2.4}, "incumbent": {"loss": 0.6}},
+        buckets={"right": 9, "wrong-value": 3},
+        comparisons=(found,),
+        held_out="validation",
+        rows=16,
+        incumbent_arn="arn:aws:sagemaker:eu-central-1:123456789012:model-package/zoo--birds/6",
+        report="/fsx/runs/zoo/birds/1/evaluation.json",
+        report_sha256="9" * 64,
+        evidence_uri="" if passed else "s3://dropforge-test-models/quarantine/zoo/birds/1/gate.json",
+    )
+
+
 def succeeded() -> RunReport:
     """The report of a run that has made a model."""
     model = "arn:aws:sagemaker:eu-central-1:123456789012:model-package/zoo--birds/7"
@@ -155,6 +187,7 @@ def succeeded() -> RunReport:
     told = (
         *entries(run),
         entry(CheckpointVerified(**who, uri=uri, digest="c" * 64), at(2529), "dropforge-test-verify-checkpoint"),
+        entry(judged(passed=True), at(2529.5), "dropforge-test-gate-model"),
         entry(
             ModelRegistered(**who, model_arn=model, uri=uri, loss_before=2.5, loss_after=0.5),
             at(2530.2),
@@ -200,6 +233,11 @@ def hostile() -> RunReport:
         e.model_copy(update={"reason": HOSTILE, "actor": HOSTILE, "details": {HOSTILE: HOSTILE}}) for e in report.events
     )
     links = tuple(link.model_copy(update={"name": HOSTILE, "note": HOSTILE}) for link in report.lineage)
-    return report.model_copy(
-        update={"name": HOSTILE, "dataset": HOSTILE, "events": told, "lineage": links, "curve_note": HOSTILE}
+    line = entry(judged(passed=False, why=HOSTILE), at(2290), "gate-model")
+    part = evaluated((line,), 1)
+    assert part is not None
+    part = part.model_copy(
+        update={"numbers": {"candidate": {HOSTILE: 1.0}}, "buckets": {HOSTILE: 1}, "report": HOSTILE}
     )
+    texts = {"name": HOSTILE, "dataset": HOSTILE, "curve_note": HOSTILE}
+    return report.model_copy(update={**texts, "events": told, "lineage": links, "evaluated": part})

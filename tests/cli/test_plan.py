@@ -43,10 +43,21 @@ def test_the_manifests_of_every_recipe_are_the_same_each_time(run: Run, name: st
 
 
 def test_a_fact_of_the_site_is_in_the_manifests_and_stands_in_no_more(run: Run) -> None:
-    ran = run("render", "--recipe", "cpu-lora", "--set", "team=vision", "--set", "image=r.example/i@sha256:1=2")
+    ran = run(
+        "render",
+        "--recipe",
+        "cpu-lora",
+        "--set",
+        "team=vision",
+        "--set",
+        "image=r.example/i@sha256:1=2",
+        "--set",
+        "step_image=r.example/e@sha256:3",
+    )
     assert {job["metadata"]["namespace"] for job in jobs(ran.out)} == {"hyperpod-ns-vision"}
     containers = [job["spec"]["template"]["spec"]["containers"][0] for job in jobs(ran.out)]
-    assert {container["image"] for container in containers} == {"r.example/i@sha256:1=2"}
+    images = [container["image"] for container in containers]
+    assert images == [*["r.example/i@sha256:1=2"] * 3, "r.example/e@sha256:3", "r.example/i@sha256:1=2"]
     assert "# stand-in: --set claim=claim" in ran.out
     assert "# stand-in: --set team" not in ran.out
 
@@ -195,4 +206,4 @@ def test_kubectl_applies_the_manifests_in_a_dry_run(run: Run, cluster: LocalClus
     command = ["kubectl", "--kubeconfig", str(tmp_path / "kubeconfig"), "apply", "--dry-run=server", "-f", "-"]
     applied = subprocess.run(command, input=rendered, capture_output=True, text=True, check=False)
     assert (applied.returncode, applied.stderr) == (0, "")
-    assert applied.stdout.count("created (server dry run)") == 4
+    assert applied.stdout.count("created (server dry run)") == 5

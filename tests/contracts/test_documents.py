@@ -106,9 +106,8 @@ def test_a_recipe_can_be_planned_and_every_placeholder_is_filled(name: str) -> N
     recipe = recipes.read(name)
     request = read_request({}, {"recipe": name})
     data = dataset()
-    made = plan(
-        data.model_copy(update={"kind": recipe.kinds[0]}), request, recipe, PROJECT, Place("test", CLUSTER, IMAGE)
-    )
+    place = Place("test", CLUSTER, IMAGE, dict.fromkeys(recipe.step_images, IMAGE))
+    made = plan(data.model_copy(update={"kind": recipe.kinds[0]}), request, recipe, PROJECT, place)
     commands = [fill(made, data, "runs/p/r/1/model", step) for step in made.steps]
     assert len(commands) == len(recipe.steps) + 1
     assert [part for command in commands[1:] for part in command if "{" in part] == []

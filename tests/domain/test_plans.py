@@ -1,11 +1,14 @@
 """Plans: what makes two runs the same, what a run costs at most, and what its jobs are told."""
 
+from typing import Any
+
 import pytest
 from dropforge.domain import prices
 from dropforge.domain.clusters import Image
 from dropforge.domain.datasets import Dataset
 from dropforge.domain.failures import Failure
-from dropforge.domain.plans import QUEUE_CEILING_HOURS, Plan, fill, model_folder
+from dropforge.domain.jobs import render
+from dropforge.domain.plans import QUEUE_CEILING_HOURS, Place, Plan, fill, model_folder, plan
 from dropforge.domain.recipes import Parameter, Recipe, Stuck
 from dropforge.domain.requests import RunRequest, read_request
 from dropforge.domain.uploads import RunBlock
@@ -14,14 +17,17 @@ from dropforge.errors import InvalidInput, Problem
 from tests.builders import (
     BUCKET,
     CLUSTER,
+    IMAGE,
     KEY,
     PARAMETERS,
+    PROJECT,
     dataset,
     file,
     listing,
     planned,
     recipe,
     request,
+    run,
     step,
     upload,
 )
@@ -45,7 +51,7 @@ OTHER_RUNS = {
 SAME_RUNS = {
     "the budget": asked({"budget": {"max_usd": 5}}),
     "the priority": asked({"compute": {"priority": "low"}}),
-    "the gate": asked({"evaluation": {"require": {"loss": {"below": 1.0}}}}),
+    "the gate": asked({"evaluation": {"against_incumbent": {}}}),
     "the promotion": asked({"promotion": {"approval": "automatic"}}),
     "a default said aloud": planned(asked=request(steps=60)),
     "the recipe's base model said aloud": asked({"base_model": "acme/tiny"}),
@@ -242,3 +248,32 @@ def test_rows_that_call_functions_need_a_recipe_that_trains_on_them() -> None:
         planned(of=calling)
     assert raised.value.failure.code == "WrongKind"
     assert planned(of=calling, by=recipe().model_copy(update={"tools": True})).recipe == "tiny"
+
+
+def test_a_steps_own_image_and_command_are_planned_and_its_inputs_are_part_of_the_identity() -> None:
+    own = step("evaluate", "evaluate").model_copy(update={"image": "judge", "command": ("judge", "now")})
+    by = recipe(step(), own)
+    made = [
+        plan(dataset(), request(), by, PROJECT, Place("test", CLUSTER, IMAGE, {"judge": Image(uri=uri, inputs=inputs)}))
+        for uri, inputs in (("judge@sha256:1", "a"), ("judge@sha256:2", "a"), ("judge@sha256:2", "b"))
+    ]
+    assert [(one.steps[-1].image, one.steps[-1].command) for one in made[:2]] == [
+        ("judge@sha256:1", ("judge", "now", "evaluate")),
+        ("judge@sha256:2", ("judge", "now", "evaluate")),
+    ]
+    assert made[0].identity == made[1].identity != made[2].identity
+    assert [one.image for one in made[0].steps[:-1]] == ["", ""]
+
+
+def test_a_job_runs_in_its_steps_own_image() -> None:
+    own = step("evaluate", "evaluate").model_copy(update={"image": "judge"})
+    place = Place("test", CLUSTER, IMAGE, {"judge": Image(uri="judge@sha256:1", inputs="a")})
+    made = plan(dataset(), request(), recipe(step(), own), PROJECT, place)
+    jobs: list[Any] = [render(made, dataset(), run(of=made), one) for one in made.steps]
+    images = [job["spec"]["template"]["spec"]["containers"][0]["image"] for job in jobs]
+    assert images == [IMAGE.uri, IMAGE.uri, "judge@sha256:1"]
+
+
+def test_a_recipe_that_says_nothing_of_step_images_has_the_digest_that_it_had_before_there_were_any() -> None:
+    assert recipe().digest == "0be5cd7cd2fbe4af825601134b1b231775a745178e5100bce32be72a6057769f"
+    assert planned().identity == "187ee9aa09f1a7b35e40adfbb670c3624e448b4ffd4c2a73d7addb9c84555f0d"

@@ -10,6 +10,7 @@ from dropforge.domain.journeys import Moment, jobs_of, settle
 from dropforge.domain.run_reports import EVENTS, Facts, RunReport, build
 from dropforge.domain.spending import price
 from dropforge.domain.terms import terms_of
+from dropforge.domain.timeline import entry
 
 from tests import builders, reports
 from tests.builders import planned
@@ -98,7 +99,50 @@ def test_what_later_attempts_have_added_to_the_timeline_is_not_this_ones() -> No
 
 
 def test_a_model_that_nobody_evaluated_is_said_to_be_not_evaluated() -> None:
-    assert "Not evaluated." in pages.render(reports.succeeded())
+    assert reports.running().evaluated is None
+    assert "Not evaluated." in pages.render(reports.running())
+
+
+def test_an_evaluation_is_shown_with_its_numbers_and_what_they_were_compared_with() -> None:
+    page = pages.render(reports.succeeded())
+    assert "The model passed the gate. Every model was measured on the same 16 held-out rows." in page
+    assert "is 0.55, the incumbent&#39;s 0.6; it must be at most 0.62." in page
+    assert re.findall(r'<th scope="col" class="number">(candidate|base|incumbent)</th>', page) == [
+        "candidate",
+        "incumbent",
+        "base",
+    ]
+    assert (page.count("not measured</td>"), "model-package/zoo--birds/6" in page) == (2, True)
+    assert "right</bdi> 9" in page
+
+
+def judged_of(passed: bool, changed: dict[str, object] | None = None) -> RunReport:
+    run = builders.run("failed").model_copy(update={"ended_at": reports.at(2600)})
+    said = reports.judged(passed=passed).model_copy(update=changed or {})
+    told = (*reports.entries(run), entry(said, reports.at(2500), "gate-model"))
+    return build(reports.journey_of(run, "FAILED", told, stages=reports.stages("GateModel", "failed")), Facts(), "")
+
+
+def test_a_model_that_did_not_pass_names_the_evidence() -> None:
+    report = judged_of(False)
+    assert report.evaluation.startswith("The model did not pass the gate and is quarantined.")
+    assert "quarantine/zoo/birds/1/gate.json" in pages.render(report)
+
+
+def test_what_the_gate_said_of_another_attempt_is_not_shown_as_this_ones() -> None:
+    assert judged_of(True, {"attempt": 0}).evaluated is None
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"held_out": "none"}, "No rows were held out"),
+        ({"numbers": {}}, "Nothing was measured"),
+        ({"left_out": 3}, "3 more were too long"),
+    ],
+)
+def test_an_evaluation_says_what_it_does_not_rest_on(changed: dict[str, object], said: str) -> None:
+    assert said in judged_of(True, changed).evaluation
 
 
 def test_a_drop_that_never_became_a_run_has_a_report_of_what_is_known() -> None:

@@ -18,6 +18,7 @@ FACTS: dict[tuple[str, str], Value] = {
     ("projects", "zoo"): PROJECT,
     ("clusters", "research"): CLUSTER,
     ("images", "cpu-trainer"): IMAGE,
+    ("images", "evaluator"): IMAGE,
 }
 
 
@@ -36,7 +37,8 @@ def test_a_plan_is_made_of_the_recipe_and_the_projects_cluster_and_team(call: Ca
     plan = Plan.model_validate(call("plan_run", to_plan()))
     assert (plan.team, plan.cluster, plan.image) == ("vision", CLUSTER, IMAGE.uri)
     assert (plan.recipe, plan.price_usd) == ("cpu-lora", 0)
-    assert [step.name for step in plan.steps] == ["prefetch", "prepare", "train", "verify"]
+    assert [step.name for step in plan.steps] == ["prefetch", "prepare", "train", "evaluate", "verify"]
+    assert {step.name: step.image for step in plan.steps if step.image} == {"evaluate": IMAGE.uri}
 
 
 def test_the_users_parameters_are_in_the_plan(call: Call) -> None:
@@ -122,6 +124,7 @@ def test_a_plan_is_announced_with_its_price(call: Call, announced: Callable[[], 
         ("projects", "zoo", "ProjectNotOnboarded"),
         ("clusters", "research", "ClusterUnknown"),
         ("images", "cpu-trainer", "ImageUnknown"),
+        ("images", "evaluator", "ImageUnknown"),
     ],
 )
 def test_what_the_platform_team_has_not_set_up_is_named(

@@ -27,7 +27,7 @@ STRANGER = "arn:aws:iam::123456789012:user/mallory"
 
 @pytest.fixture(autouse=True)
 def facts(account: None, members: str) -> None:
-    known: dict[tuple[str, str], Value] = {("images", "cpu-trainer"): IMAGE}
+    known: dict[tuple[str, str], Value] = {("images", "cpu-trainer"): IMAGE, ("images", "evaluator"): IMAGE}
     for (nouns, name), fact in known.items():
         write(nouns, name, fact)
 

@@ -20,6 +20,7 @@ KUEUE = ("kueue.x-k8s.io", "v1beta2", "clusterqueues")
 @pytest.fixture(autouse=True)
 def image(account: None, members: str) -> None:
     write("images", "cpu-trainer", IMAGE)
+    write("images", "evaluator", IMAGE)
 
 
 @contextmanager
@@ -76,7 +77,7 @@ def test_more_than_the_quota_is_never_whatever_is_free(members: str, onsite: Sit
         job = submitted(onsite, "preview-never", call)
         until(lambda: is_admitted(onsite, job) is not None)
         assert is_admitted(onsite, job) is False
-    assert answers == {"prefetch": "now", "prepare": "never", "train": "never", "verify": "now"}
+    assert answers == {"prefetch": "now", "prepare": "never", "train": "never", "evaluate": "now", "verify": "now"}
     assert (found.fit.answer, found.works) == ("never", False)
     assert "It asks for 1 of cpu on local.cpu; the team may have 900m at most" in found.fit.why
 

@@ -42,13 +42,16 @@ class Journeys:
         """Drop a single-file dataset."""
         return self.put(f"datasets/{PROJECT}/{dataset}/{name}", body)
 
-    def drop_with_request(self, dataset: str, body: bytes, run: dict[str, Any]) -> dict[str, str]:
-        """Drop a dataset whose manifest carries a run request."""
-        self.put(f"datasets/{PROJECT}/{dataset}/u1/train.jsonl", body)
-        files = [{"path": "train.jsonl", "sha256": sha256(body).hexdigest(), "bytes": len(body)}]
-        return self.put(
-            f"datasets/{PROJECT}/{dataset}/u1/manifest.json", json.dumps({"files": files, "run": run}).encode()
-        )
+    def drop_with_request(
+        self, dataset: str, body: bytes, run: dict[str, Any], *, held_out: bytes = b"", upload: str = "u1"
+    ) -> dict[str, str]:
+        """Drop a dataset, with or without held-out rows, whose manifest carries a run request."""
+        folder = f"datasets/{PROJECT}/{dataset}/{upload}"
+        named = {"train.jsonl": body, **({"validation.jsonl": held_out} if held_out else {})}
+        files = [{"path": path, "sha256": sha256(b).hexdigest(), "bytes": len(b)} for path, b in named.items()]
+        for path, content in named.items():
+            self.put(f"{folder}/{path}", content)
+        return self.put(f"{folder}/manifest.json", json.dumps({"files": files, "run": run}).encode())
 
     def execution_of(self, upload: dict[str, str], seconds: float = 30) -> str:
         """Wait for the execution that an upload starts and return its name."""

@@ -116,7 +116,7 @@ def test_logs_that_are_followed_give_every_line_of_every_step_once_and_end_with_
     code, out, err = run(journeys, "logs", "--follow", execution)
     assert (code, err) == (0, "")
     found = journeys.run_of(execution)
-    steps = ("prefetch", "prepare", "train", "verify")
+    steps = ("prefetch", "prepare", "train", "evaluate", "verify")
     kept = [line for step in steps for line in journeys.log(found, 1, step).splitlines()]
     said = [line for line in out.splitlines() if not line.startswith(("==", "(lines between"))]
     assert [line for line in kept if line not in said] == []

@@ -55,6 +55,7 @@ def test_a_deployment_that_works_misses_nothing(journeys: Journeys) -> None:
         "stack dropforge-dev",
         f"project {PROJECT}",
         "image cpu-trainer",
+        "image evaluator",
         f"cluster {CLUSTER}",
         f"cluster {CLUSTER}, reader",
         f"cluster {CLUSTER}, writer's access",

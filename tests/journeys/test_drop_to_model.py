@@ -77,14 +77,14 @@ def test_the_log_of_every_job_is_kept(journeys: Journeys, trained: dict[str, Any
     s3 = journeys.cloud.client("s3")
     listed = s3.list_objects_v2(Bucket=journeys.models, Prefix=f"logs/{PROJECT}/{trained['run_id']}/1/")["Contents"]
     steps = {entry["Key"].rpartition("/")[2] for entry in listed}
-    assert steps == {"prefetch.log", "prepare.log", "train.log", "verify.log"}
+    assert steps == {"prefetch.log", "prepare.log", "train.log", "evaluate.log", "verify.log"}
     train = next(entry["Key"] for entry in listed if entry["Key"].endswith("train.log"))
     assert b"step=60/60 loss=" in s3.get_object(Bucket=journeys.models, Key=train)["Body"].read()
 
 
 def test_every_job_went_through_the_teams_queue(journeys: Journeys, trained: dict[str, Any]) -> None:
     jobs = [journeys.batch.read_namespaced_job(name, "hyperpod-ns-demo") for name in journeys.jobs("greetings")]
-    assert len(jobs) == 4
+    assert len(jobs) == 5
     for job in jobs:
         assert job.metadata.labels["kueue.x-k8s.io/queue-name"] == "hyperpod-ns-demo-localqueue"
         assert job.metadata.labels["kueue.x-k8s.io/priority-class"] == "training-priority"
@@ -164,7 +164,7 @@ def test_the_report_beside_the_model_says_what_the_ledger_says(journeys: Journey
     assert (report["data"]["rows"], report["data"]["findings"][0]["rows"]) == (dataset["rows"], dataset["rows"])
     told = [line for line in journeys.log(run, 1, "train").splitlines() if line.startswith("step=")]
     assert (report["curve"]["job"], report["curve"]["measured"], report["curve"]["last"][0]) == ("train", len(told), 60)
-    assert [job["step"] for job in report["jobs"]] == ["prefetch", "prepare", "train", "verify"]
+    assert [job["step"] for job in report["jobs"]] == ["prefetch", "prepare", "train", "evaluate", "verify"]
     assert {stage["status"] for stage in report["stages"]} == {"succeeded"}
     assert trained["arn"] in page
 

@@ -38,7 +38,7 @@ def test_two_hundred_shuffled_deliveries_of_ten_drops_make_ten_models(journeys: 
     assert {name: run["attempt"] for name, run in runs.items()} == dict.fromkeys(names, 1)
     assert {name: journeys.packages(name) for name in names} == {n: [run["model_arn"]] for n, run in runs.items()}
     steps = Counter(job.rpartition("-")[2] for name in names for job in journeys.jobs(name))
-    assert steps == {"prefetch": DROPS, "prepare": DROPS, "train": DROPS, "verify": DROPS}
+    assert steps == {"prefetch": DROPS, "prepare": DROPS, "train": DROPS, "evaluate": DROPS, "verify": DROPS}
     assert {name: len(executions(journeys, name)) for name in names} == dict.fromkeys(names, 1)
     assert [journeys.leases(name) for name in names] == [[]] * DROPS
 

@@ -17,6 +17,7 @@ Ids = npt.NDArray[np.int64]
 
 NORM_EPSILON = 1e-5
 ROPE_THETA = 10_000.0
+PADDED = -1e9  # added to a score: no weight is left of it, and a row that sees nothing else stays finite
 
 
 def flat(x: Array) -> Array:
@@ -64,12 +65,19 @@ def softmax(scores: Array) -> Array:
     return normalised
 
 
-def attention(q: Array, k: Array, v: Array) -> tuple[Array, Callable[[Array], tuple[Array, Array, Array]]]:
-    """Causal attention over (B, H, T, D/H). Backward: dy -> dq, dk, dv."""
+def attention(
+    q: Array, k: Array, v: Array, padding: Ids | None = None
+) -> tuple[Array, Callable[[Array], tuple[Array, Array, Array]]]:
+    """Causal attention over (B, H, T, D/H). Backward: dy -> dq, dk, dv.
+
+    Nobody sees the first `padding` (B) positions of a row but they themselves, whose output means nothing.
+    """
     length, width = q.shape[-2:]
     scale = width**-0.5
-    future = np.triu(np.full((length, length), -np.inf, q.dtype), 1)
-    weights = softmax(q @ k.swapaxes(-1, -2) * scale + future)
+    unseen = np.triu(np.full((length, length), -np.inf, q.dtype), 1)
+    if padding is not None:
+        unseen = unseen + np.where(np.arange(length) < padding[:, None], PADDED, 0)[:, None, None].astype(q.dtype)
+    weights = softmax(q @ k.swapaxes(-1, -2) * scale + unseen)
 
     def backward(dy: Array) -> tuple[Array, Array, Array]:
         dv = weights.swapaxes(-1, -2) @ dy

@@ -90,9 +90,9 @@ def _first(name: str, shape: tuple[int, ...], random: np.random.Generator) -> Ar
     return random.normal(0, deviation, shape).astype(np.float32)
 
 
-def logits(model: Model, ids: Ids) -> Array:
-    """Return next-token scores (B, T, V) for `ids` (B, T)."""
-    return Pass(model).forward(ids)[0]
+def logits(model: Model, ids: Ids, padding: Ids | None = None) -> Array:
+    """Return next-token scores (B, T, V) for `ids` (B, T), of which each row's first `padding` (B) are none of its own."""
+    return Pass(model, padding=padding).forward(ids)[0]
 
 
 def loss_and_gradients(model: Model, ids: Ids, labels: Ids) -> tuple[float, dict[str, Array]]:
@@ -110,6 +110,7 @@ class Pass:
 
     model: Model
     gradients: dict[str, Array] = field(default_factory=dict)
+    padding: Ids | None = None
 
     def forward(self, ids: Ids) -> tuple[Array, Callable[[Array], None]]:
         """Return scores (B, T, V) and the function that takes their gradient."""
@@ -137,7 +138,7 @@ class Pass:
         (q, q_back), (k, k_back), (v, v_back) = (self._project(f"{name}.self_attn.{n}_proj", normal) for n in "qkv")
         heads = self.model.config.heads
         mixed, mix_back = layers.attention(
-            layers.rotate(_split(q, heads)), layers.rotate(_split(k, heads)), _split(v, heads)
+            layers.rotate(_split(q, heads)), layers.rotate(_split(k, heads)), _split(v, heads), self.padding
         )
         y, out_back = self._project(f"{name}.self_attn.o_proj", _join(mixed))
 

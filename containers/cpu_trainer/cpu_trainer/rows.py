@@ -34,17 +34,18 @@ def read_rows(files: Sequence[Staged], learn: Callable[[Row], Learnt]) -> list[L
     learnt: list[Learnt] = []
     for file in files:
         with opened(file) as stream:
-            learnt += [_learn(line, f"{file.name} line {number}", learn) for number, line in _lines(file, stream)]
+            learnt += [_learn(line, f"{file.name} line {number}", learn) for number, line in lines(file, stream)]
     if not learnt:
         what = files[0].name if files else "the listing names no file of this role, so it"
         raise Failure("no-rows", f"{what} holds no rows", "register a dataset with at least one row to learn from")
     return learnt
 
 
-def _lines(file: Staged, stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
+def lines(file: Staged, stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
+    """Yield the lines of a file that hold something, with their numbers; `.gz` is unpacked."""
     try:
-        with gzip.open(stream) if file.path.suffix == ".gz" else nullcontext(stream) as lines:
-            for number, line in enumerate(lines, start=1):
+        with gzip.open(stream) if file.path.suffix == ".gz" else nullcontext(stream) as unpacked:
+            for number, line in enumerate(unpacked, start=1):
                 if line.strip():
                     yield number, line
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:

@@ -9,20 +9,24 @@ from dropforge.domain import promotions
 from dropforge.domain.checkpoint_shapes.folders import Folder
 from dropforge.domain.checkpoint_shapes.seal import MARKER
 from dropforge.domain.checkpoints import Checkpoint, Verified
+from dropforge.domain.evaluations import read_evaluation
+from dropforge.domain.jobs import JobResult
 from dropforge.domain.plans import export_folder
 from dropforge.domain.runs import Run
 from dropforge.errors import WorkloadFailed
 
 
-def verify_promoted(run: Run, digest: str) -> Checkpoint:
-    """Open what a run's attempt has promoted, and finish its promotion. `digest` is what the verify job reported from FSx.
+def verify_promoted(run: Run, jobs: tuple[JobResult, ...]) -> Checkpoint:
+    """Open what a run's attempt has promoted, and finish its promotion. What arrived must be what the verify job reported from FSx.
 
     Raises WorkloadFailed (CheckpointRejected) naming what is wrong.
     """
-    found = _Promoted(run, digest)
+    found = _Promoted(run, promotions.reported(jobs))
     checkpoint = found.verify()
     found.finish()
-    ledger.record_verified(run.id, Verified(attempt=run.attempt, checkpoint=checkpoint))
+    measured = {"evaluation": read_evaluation(job.message for job in jobs), "incumbent": ledger.incumbent_of(run)}
+    verified = Verified.model_validate({"attempt": run.attempt, "checkpoint": checkpoint, **measured})
+    ledger.record_verified(run.id, verified)
     return checkpoint
 
 

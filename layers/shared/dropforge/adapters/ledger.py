@@ -5,6 +5,7 @@ DATASET#<id>         DATASET             an immutable dataset version
 LATEST#<project>     <dataset>           the newest believed upload of a dataset
 RUN#<run id>         RUN                 the run with its newest attempt
 RUN#<run id>         VERIFIED            the newest checkpoint of its that was found whole in S3
+RUN#<run id>         INCUMBENT#<attempt> which approved model, if any, an attempt is compared with
 IDENTITY#<digest>    IDENTITY            the run id of an identity: whoever is first names it
 EXECUTION#<name>     EXECUTION           which run an execution holds, written with its claim
 UPLOAD#, RUN#        ENTRY#<key>         the timeline
@@ -20,11 +21,18 @@ from dropforge.adapters import places, table
 from dropforge.adapters.table import ABSENT, Change, Check, Condition
 from dropforge.domain.checkpoints import Verified
 from dropforge.domain.datasets import Dataset
+from dropforge.domain.evaluations import Incumbent
 from dropforge.domain.rosters import Pointer
 from dropforge.domain.runs import OPEN, OVER, Arrival, Cancellation, Lease, Run
 from dropforge.domain.timeline import Entry
 from dropforge.domain.uploads import Upload
 from dropforge.domain.values import Value
+
+
+class Chosen(Value):
+    """A choice that may be nothing."""
+
+    incumbent: Incumbent | None
 
 
 class Name(Value):
@@ -144,6 +152,18 @@ def record_verified(run_id: str, verified: Verified) -> None:
 def verified(run_id: str) -> Verified | None:
     """Return the newest checkpoint of a run that was found whole."""
     return table.get(f"RUN#{run_id}", "VERIFIED", Verified)
+
+
+def choose_incumbent(run: Run, incumbent: Incumbent | None) -> Incumbent | None:
+    """Record what an attempt is compared with, unless that is settled, and return what is."""
+    table.put(f"RUN#{run.id}", f"INCUMBENT#{run.attempt:04d}", Chosen(incumbent=incumbent), None, ABSENT)
+    return incumbent_of(run)
+
+
+def incumbent_of(run: Run) -> Incumbent | None:
+    """Return what an attempt is compared with."""
+    chosen = table.get(f"RUN#{run.id}", f"INCUMBENT#{run.attempt:04d}", Chosen)
+    return chosen.incumbent if chosen is not None else None
 
 
 def run_id_of(identity: str, wanted: str) -> str:

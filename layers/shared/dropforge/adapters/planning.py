@@ -11,5 +11,6 @@ def make(bucket: str, dataset: Dataset, own: RunBlock) -> Plan:
     request = requests.read(bucket, dataset.project, own)
     recipe = recipes.read(request.recipe)
     project = parameters.project(dataset.project)
-    place = Place(settings.environment(), parameters.cluster(project.cluster), parameters.image(recipe.image))
+    images = {name: parameters.image(name) for name in recipe.step_images}
+    place = Place(settings.environment(), parameters.cluster(project.cluster), parameters.image(recipe.image), images)
     return plan(dataset, request, recipe, project, place)

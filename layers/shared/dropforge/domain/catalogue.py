@@ -252,6 +252,37 @@ CATALOGUE: dict[str, Entry] = {
         "your team",
         "Find out who deleted it (the cluster's audit log), then drop again.",
     ),
+    "NothingHeldOut": Entry(
+        "InvalidInput",
+        "The gate asks for a number that only held-out rows give, and the dataset has none.",
+        "you",
+        "Upload the dataset with a validation file (docs/journey.md, manifest.json), or require `training_loss`, which says less.",
+    ),
+    "EvaluationUnreadable": Entry(
+        "WorkloadFailed",
+        "A job's evaluation cannot be read.",
+        "you",
+        "Let the container write its termination message as docs/evaluation.md says, then retry the run.",
+    ),
+    "EvaluationMismatch": Entry(
+        "WorkloadFailed",
+        "The evaluation measured another checkpoint than the one that was verified.",
+        "you",
+        "Let the evaluation come after the last step that writes the model, and report its manifest's SHA-256 (docs/evaluation.md).",
+    ),
+    "GateNotMet": Entry(
+        "WorkloadFailed",
+        "The model is not good enough to be registered. It is quarantined with the evidence.",
+        "you",
+        "Compare the numbers; change data or parameters and drop again. A retry with the same gate gives the same answer at once; if the "
+        "gate is wrong, change `evaluation` in run.yaml and retry.",
+    ),
+    "GateNumberMissing": Entry(
+        "WorkloadFailed",
+        "A number that the gate asks for was not measured, so the model is not registered. It is quarantined with the evidence.",
+        "you",
+        "Read in the evaluation's report why it is missing; require a number that is there, or let the container measure it, then retry.",
+    ),
     "CheckpointRejected": Entry(
         "WorkloadFailed",
         "The checkpoint in S3 is not whole.",

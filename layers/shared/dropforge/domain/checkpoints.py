@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+from dropforge.domain.evaluations import Evaluation, Incumbent
 from dropforge.domain.values import Sha256, Value
 
 Kind = Literal["peft", "hf"]
@@ -26,7 +27,9 @@ class Checkpoint(Value):
 
 
 class Verified(Value):
-    """What an attempt of a run has brought to S3, and was found whole there."""
+    """What an attempt of a run has brought to S3, and was found whole there, with what was measured of it and which model it was compared with."""
 
     attempt: int
     checkpoint: Checkpoint
+    evaluation: Evaluation | None = None
+    incumbent: Incumbent | None = None

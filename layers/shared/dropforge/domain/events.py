@@ -7,6 +7,7 @@ from pydantic import Field
 from dropforge.domain.failures import Failure
 from dropforge.domain.terms import Terms
 from dropforge.domain.values import Received, Value
+from dropforge.domain.verdicts import Comparison
 
 
 class Announcement(Value):
@@ -119,6 +120,25 @@ class CheckpointVerified(Announcement):
     run_id: str
     uri: str
     digest: str
+
+
+class ModelEvaluated(Announcement):
+    """The gate has compared a model's numbers. One that did not pass is quarantined: `evidence_uri` says where the evidence lies."""
+
+    run_id: str
+    attempt: int
+    passed: bool
+    checkpoint_digest: str
+    numbers: dict[str, dict[str, float]] = Field(default_factory=dict)  # by role
+    buckets: dict[str, int] = Field(default_factory=dict)  # the candidate's answers to rows that call functions
+    comparisons: tuple[Comparison, ...] = ()
+    held_out: str = ""
+    rows: int = 0
+    left_out: int = 0
+    incumbent_arn: str = ""
+    report: str = ""
+    report_sha256: str = ""
+    evidence_uri: str = ""
 
 
 class ModelRegistered(Announcement):

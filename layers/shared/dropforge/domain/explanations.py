@@ -25,6 +25,7 @@ STAGES: dict[str, str] = {
     "RunSteps": "handing the next job to the queue",
     "PromoteCheckpoint": "copying the checkpoint to S3",
     "VerifyCheckpoint": "opening the checkpoint in S3",
+    "GateModel": "comparing the model's numbers with what is required",
     "RegisterModel": "registering the model",
 }
 _ENDS = {"failed": "has failed", "rejected": "was rejected", "cancelled": "was cancelled"}

@@ -87,6 +87,14 @@ class ToVerify(Value):
     jobs: tuple[JobResult, ...]
 
 
+class ToGate(Value):
+    """A verified checkpoint, to be compared with what is required and with the incumbent."""
+
+    plan: Plan
+    run: Run
+    checkpoint: Checkpoint
+
+
 class ToRegister(Value):
     """A verified checkpoint, to become a model package."""
 

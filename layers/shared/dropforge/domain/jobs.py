@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from dropforge import naming
 from dropforge.domain.datasets import Dataset
+from dropforge.domain.evaluations import Incumbent
 from dropforge.domain.failures import Failure, failure
 from dropforge.domain.plans import Plan, PlannedStep, fill, model_folder
 from dropforge.domain.runs import Run
@@ -51,8 +52,11 @@ class JobState(Value):
     started_at: str = ""
 
 
-def render(plan: Plan, dataset: Dataset, run: Run, step: PlannedStep) -> dict[str, object]:
+def render(
+    plan: Plan, dataset: Dataset, run: Run, step: PlannedStep, incumbent: Incumbent | None = None
+) -> dict[str, object]:
     """Return the Job of a step as a Kubernetes object."""
+    model = model_folder(run.project, run.id, run.attempt)
     name = naming.job(run.id, run.attempt, step.name)
     labels = _labels(plan, run, step)
     return {
@@ -80,11 +84,7 @@ def render(plan: Plan, dataset: Dataset, run: Run, step: PlannedStep) -> dict[st
                     "restartPolicy": "Never",
                     "automountServiceAccountToken": False,
                     "nodeSelector": {"node.kubernetes.io/instance-type": step.instance_type},
-                    "containers": [
-                        _container(
-                            plan, step, fill(plan, dataset, model_folder(run.project, run.id, run.attempt), step), name
-                        )
-                    ],
+                    "containers": [_container(plan, step, fill(plan, dataset, model, step, incumbent), name)],
                     "volumes": [{"name": "fsx", "persistentVolumeClaim": {"claimName": plan.cluster.claim}}],
                 },
             },
@@ -110,7 +110,7 @@ def _container(plan: Plan, step: PlannedStep, command: tuple[str, ...], name: st
         asked["nvidia.com/gpu"] = str(step.resources.accelerators)
     return {
         "name": "step",
-        "image": plan.image,
+        "image": step.image or plan.image,
         "command": list(command),
         "env": [{"name": "TERMINATION_MESSAGE_PATH", "value": message_path}],
         "resources": {"requests": asked, "limits": {k: v for k, v in asked.items() if k != "cpu"}},

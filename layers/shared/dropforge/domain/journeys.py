@@ -18,6 +18,7 @@ STAGES = (
     "RunSteps",
     "PromoteCheckpoint",
     "VerifyCheckpoint",
+    "GateModel",
     "RegisterModel",
 )
 OVER = ("SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED")  # an execution's last statuses

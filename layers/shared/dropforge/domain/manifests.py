@@ -29,13 +29,17 @@ def sha256(manifests: tuple[Manifest, ...]) -> str:
 
 
 class Site(Value):
-    """What manifests say of a deployment, a cluster and a project. What is not given stands in for it, and is recognised by it."""
+    """What manifests say of a deployment, a cluster and a project. What is not given stands in for it, and is recognised by it.
+
+    `step_image` is the image of every step that names one of its own.
+    """
 
     environment: Slug = "environment"
     project: Slug = "project"
     dataset: Slug = "dataset"
     team: Slug = "team"
     image: str = f"registry.invalid/image@sha256:{NO_SHA256}"
+    step_image: str = f"registry.invalid/step-image@sha256:{NO_SHA256}"
     claim: str = "claim"
     mount_path: str = "/fsx"
     scratch_path: str = "/tmp"  # noqa: S108  a path inside the container
@@ -46,11 +50,12 @@ class Site(Value):
         """The fields that nobody has given."""
         return tuple(name for name in type(self).model_fields if name not in self.model_fields_set)
 
-    def place(self) -> Place:
+    def place(self, recipe: Recipe) -> Place:
         """Return where a run would go."""
         given = self.model_dump(include={"claim", "mount_path", "scratch_path", "small_instance_type"})
         cluster = Cluster(name="cluster", eks_name="", reader_role="", writer_role="", file_system="", **given)
-        return Place(self.environment, cluster, Image(uri=self.image, inputs=""))
+        own = {name: Image(uri=self.step_image, inputs="") for name in recipe.step_images}
+        return Place(self.environment, cluster, Image(uri=self.image, inputs=""), own)
 
 
 def sketch(recipe: Recipe, request: RunRequest, site: Site) -> tuple[Manifest, ...]:
@@ -60,4 +65,4 @@ def sketch(recipe: Recipe, request: RunRequest, site: Site) -> tuple[Manifest, .
     dataset = Draft.model_validate({"digest": NO_SHA256, "kind": recipe.kinds[0], **sizes})
     project = Project(name=site.project, team=site.team, cluster="cluster")
     meant = dataset.dataset(site.project, site.dataset)
-    return draw(plan(meant, request, recipe, project, site.place()), meant)
+    return draw(plan(meant, request, recipe, project, site.place(recipe)), meant)

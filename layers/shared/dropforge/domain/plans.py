@@ -3,7 +3,8 @@
 Planning creates nothing. A placeholder in a step's arguments is one of: {listing} (path of the dataset's listing), {listing_sha256} (its
 digest), {mount} (the folder that keys of the datasets bucket lie below), {model} (the attempt's model), {exports} (where the last step moves
 it to, under the name of its manifest's hash), {checkpoints} (the run's own, the same for every attempt), {work} (the attempt's own folder),
-{cache} (the project's cache), {base_model} and any parameter of the recipe by name.
+{cache} (the project's cache), {incumbent} (the model that the group has approved last, empty without one), {base_model} and any parameter of
+the recipe by name.
 """
 
 import math
@@ -14,6 +15,8 @@ from pydantic import Field
 from dropforge import naming
 from dropforge.domain.clusters import Cluster, Image, Project
 from dropforge.domain.datasets import Dataset
+from dropforge.domain.evaluations import Better, Incumbent
+from dropforge.domain.gates import check as check_gate
 from dropforge.domain.prices import ceiling_usd, check_budget
 from dropforge.domain.recipes import MAX_STEPS, Recipe, Resources, Scalar, Step, Stuck, resolve
 from dropforge.domain.requests import RunRequest
@@ -32,7 +35,10 @@ PREFETCH = Step(
 
 
 class PlannedStep(Value):
-    """One job to come. `timeout_seconds` is the queue ceiling plus the deadline; the deadline counts from the job's start."""
+    """One job to come. `timeout_seconds` is the queue ceiling plus the deadline; the deadline counts from the job's start.
+
+    An empty `image` is the plan's.
+    """
 
     name: Slug
     command: tuple[str, ...]
@@ -40,6 +46,7 @@ class PlannedStep(Value):
     instance_type: str
     deadline_seconds: int
     timeout_seconds: int
+    image: str = ""
 
 
 class Place(NamedTuple):
@@ -48,6 +55,7 @@ class Place(NamedTuple):
     environment: str
     cluster: Cluster
     image: Image
+    step_images: dict[str, Image] = {}  # noqa: RUF012  read only
 
 
 class Plan(Value):
@@ -76,6 +84,7 @@ class Plan(Value):
     price_usd: float
     request: RunRequest
     steps: tuple[PlannedStep, ...] = Field(min_length=1, max_length=MAX_STEPS + 1)
+    measures: dict[str, Better] = Field(default_factory=dict)
     sources: tuple[str, ...]
 
 
@@ -84,8 +93,10 @@ def ingredients(
 ) -> dict[str, object]:
     """Return what a run is made of; its digest is the run's identity. Budget, priority, gate and promotion are not part of it.
 
-    `shape` is (nodes, accelerators): a run on another number of either trains another model.
+    Images of steps are named only where a recipe has some, so that no other run's identity knows of them. `shape` is (nodes, accelerators): a run
+    on another number of either trains another model.
     """
+    own = {name: place.step_images[name].inputs for name in recipe.step_images}
     return {
         "environment": place.environment,
         "project": dataset.project,
@@ -93,6 +104,7 @@ def ingredients(
         "recipe": recipe.digest,
         "base_model": request.base_model or recipe.base_model,
         "image": place.image.inputs,
+        **({"step_images": own} if own else {}),
         "parameters": resolve(recipe, request.parameters),
         "shape": list(shape),
         "repeat": request.repeat,
@@ -113,12 +125,13 @@ def plan(dataset: Dataset, request: RunRequest, recipe: Recipe, project: Project
     """Decide what a run does. Raises InvalidInput or QuotaExceeded when it could never work."""
     instance_type = _instance_type(dataset, recipe, request)
     steps = tuple(
-        _planned(step, recipe, _node(step, place.cluster, instance_type)) for step in (PREFETCH, *recipe.steps)
+        _planned(step, recipe, place, _node(step, place.cluster, instance_type)) for step in (PREFETCH, *recipe.steps)
     )
     price = sum(ceiling_usd(step.instance_type, request.compute.nodes, step.deadline_seconds / 3600) for step in steps)
     check_budget(price, request.budget.max_usd)
     shape = (request.compute.nodes, max(step.resources.accelerators for step in steps))
     _check_rows(dataset, recipe, resolve(recipe, request.parameters), shape)
+    check_gate(request.evaluation, recipe.measures, dataset.rows - dataset.train_rows)
     whole = ingredients(dataset, recipe, request, place, shape)
     return Plan(
         run_id=naming.run(dataset.name, digest(whole)),
@@ -144,6 +157,7 @@ def plan(dataset: Dataset, request: RunRequest, recipe: Recipe, project: Project
         price_usd=price,
         request=request,
         steps=steps,
+        measures=recipe.measures,
         sources=dataset.sources,
     )
 
@@ -192,19 +206,27 @@ def _node(step: Step, cluster: Cluster, instance_type: str) -> str:
     return cluster.small_instance_type if step.small and cluster.small_instance_type else instance_type
 
 
-def _planned(step: Step, recipe: Recipe, instance_type: str) -> PlannedStep:
+def _planned(step: Step, recipe: Recipe, place: Place, instance_type: str) -> PlannedStep:
     deadline = step.deadline_minutes * 60
     return PlannedStep(
         name=step.name,
-        command=(*recipe.command, *step.arguments),
+        command=(*(step.command or recipe.command), *step.arguments),
         resources=step.resources,
         instance_type=instance_type,
         deadline_seconds=deadline,
         timeout_seconds=QUEUE_CEILING_HOURS * 3600 + deadline,
+        image=place.step_images[step.image].uri if step.image else "",
     )
 
 
-def fill(plan: Plan, dataset: Dataset, model: str, step: PlannedStep) -> tuple[str, ...]:
+def needs_incumbent(step: PlannedStep) -> bool:
+    """Whether a step compares the model with the incumbent."""
+    return any("{incumbent}" in part for part in step.command)
+
+
+def fill(
+    plan: Plan, dataset: Dataset, model: str, step: PlannedStep, incumbent: Incumbent | None = None
+) -> tuple[str, ...]:
     """Return a step's command with every placeholder filled; `model` is the attempt's model folder, relative to the mount.
 
     Raises InvalidInput for a placeholder that the recipe got wrong.
@@ -221,6 +243,7 @@ def fill(plan: Plan, dataset: Dataset, model: str, step: PlannedStep) -> tuple[s
         "checkpoints": f"{mount}/{work.rpartition('/')[0]}/checkpoints",
         "work": f"{mount}/{work}",
         "cache": f"{mount}/caches/{plan.project}",
+        "incumbent": f"{mount}/{incumbent.key}" if incumbent else "",
         "base_model": plan.base_model,
     }
     try:

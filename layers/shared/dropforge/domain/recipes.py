@@ -8,11 +8,17 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, StrictFloat, StrictInt, StrictStr, StringConstraints, field_validator, model_validator
 
 from dropforge.domain.datasets import Kind
+from dropforge.domain.evaluations import Better
 from dropforge.domain.values import Slug, Value, digest
 from dropforge.errors import InvalidInput
 
 Scalar = StrictStr | StrictInt | StrictFloat  # strict: `true` is not 1
 MAX_STEPS = 11  # with the prefetch a run has 12 jobs at most: the machine's history is bounded for that many
+LATER = (
+    "image",
+    "command",
+    "measures",
+)  # of a step; left out of the digest where unsaid, as they were before they existed
 StepName = Annotated[Slug, StringConstraints(max_length=12)]  # a longer one would be cut from the job's name
 
 
@@ -36,7 +42,8 @@ class Resources(Value):
 class Step(Value):
     """One job of a run. `arguments` may hold the placeholders that domain/plans.py lists.
 
-    A `small` one needs no accelerator and runs on the cluster's small nodes, where it has some, so as not to wait behind trainings.
+    A `small` one needs no accelerator and runs on the cluster's small nodes, where it has some, so as not to wait behind trainings. `image` and
+    `command` are the recipe's unless it names its own. `measures` are the numbers that it reports of the model, and which way each is better.
     """
 
     name: StepName
@@ -44,6 +51,9 @@ class Step(Value):
     resources: Resources
     deadline_minutes: int = Field(gt=0, le=7 * 24 * 60)
     small: bool = False
+    image: Slug | None = None
+    command: tuple[str, ...] | None = None
+    measures: dict[str, Better] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _small_is_small(self) -> Self:
@@ -93,8 +103,20 @@ class Recipe(Value):
 
     @property
     def digest(self) -> str:
-        """The identity of the recipe, 64 hex: any change to the file is another recipe."""
-        return digest(self.model_dump(mode="json"))
+        """The identity of the recipe, 64 hex: any change to the file is another recipe, and a new release with more to say is none."""
+        steps = [step.model_dump(mode="json") for step in self.steps]
+        said = [{key: value for key, value in step.items() if key not in LATER or value} for step in steps]
+        return digest({**self.model_dump(mode="json"), "steps": said})
+
+    @property
+    def measures(self) -> dict[str, Better]:
+        """The numbers that its steps report of the model."""
+        return {name: better for step in self.steps for name, better in step.measures.items()}
+
+    @property
+    def step_images(self) -> tuple[str, ...]:
+        """The images that its steps name beside its own."""
+        return tuple(sorted({step.image for step in self.steps if step.image is not None}))
 
 
 def resolve(recipe: Recipe, wanted: dict[str, Scalar]) -> dict[str, Scalar]:

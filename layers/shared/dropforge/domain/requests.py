@@ -1,8 +1,8 @@
 """The run request: one contract for run.yaml, a manifest's `run` block, a start by hand and the command line."""
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field, ValidationError
+from pydantic import Field, FiniteFloat, ValidationError, model_validator
 
 from dropforge.domain.recipes import Scalar, unknown
 from dropforge.domain.uploads import RunBlock
@@ -28,14 +28,27 @@ class Budget(Value):
 class Bound(Value):
     """What an evaluation's number must be."""
 
-    below: float | None = None
-    above: float | None = None
+    below: FiniteFloat | None = None
+    above: FiniteFloat | None = None
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if self.below is None and self.above is None:
+            raise ValueError("say `below`, `above` or both")
+        return self
+
+
+class Margin(Value):
+    """By how much a number may be worse than the incumbent's."""
+
+    at_most_worse_by: float = Field(ge=0, allow_inf_nan=False)
 
 
 class EvaluationGate(Value):
-    """What the model must reach before it is registered."""
+    """What the model must reach before it is registered. Without `against_incumbent` the gate's own comparison counts; empty, none does."""
 
     require: dict[str, Bound] = Field(default_factory=dict)
+    against_incumbent: dict[str, Margin] | None = None
 
 
 class Promotion(Value):

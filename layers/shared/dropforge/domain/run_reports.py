@@ -11,6 +11,7 @@ from typing import Literal
 from dropforge.domain.checkpoints import Checkpoint
 from dropforge.domain.curves import Curve
 from dropforge.domain.datasets import Dataset
+from dropforge.domain.evaluated import EvaluationPart, evaluated, sentence
 from dropforge.domain.explanations import Explanation, explain
 from dropforge.domain.failures import Failure
 from dropforge.domain.journeys import Journey, Stage, settle
@@ -23,10 +24,6 @@ from dropforge.domain.values import Value
 
 EVENTS = 300  # lines of a timeline: the oldest third of them and the newest two thirds
 FILES = 20  # of a dataset that are shown one by one
-UNEVALUATED = (
-    "Not evaluated. Nothing has measured this model on tasks of its own; the losses here are those that the trainer "
-    "measured on the training rows and say nothing about rows it has not seen."
-)
 
 
 class Facts(Value):
@@ -83,7 +80,8 @@ class RunReport(Value):
     curve: Curve | None = None
     curve_note: str = ""
     data: DatasetPart
-    evaluation: str = UNEVALUATED
+    evaluation: str
+    evaluated: EvaluationPart | None = None
     loss_before: float | None = None
     loss_after: float | None = None
     lineage: tuple[Link, ...] = ()
@@ -105,7 +103,7 @@ def build(journey: Journey, facts: Facts, as_of: str) -> RunReport:
     end = (run.ended_at if run else None) or as_of
     terms = terms_in(entries, run) if run else None
     jobs = job_times(journey.jobs, entries)
-    held = facts.checkpoint
+    held, part = facts.checkpoint, evaluated(entries, run.attempt) if run else None
     summary = explain(journey, datetime.fromisoformat(end).astimezone(UTC))
     return RunReport(
         name=run.id if run else journey.execution,
@@ -121,6 +119,8 @@ def build(journey: Journey, facts: Facts, as_of: str) -> RunReport:
         curve=facts.curve,
         curve_note=facts.curve_note,
         data=_data(facts, entries),
+        evaluation=sentence(part),
+        evaluated=part,
         loss_before=held.loss_before if held else _number(entries, "loss_before"),
         loss_after=held.loss_after if held else _number(entries, "loss_after"),
         lineage=_lineage(journey, facts, entries, terms),
