@@ -23,6 +23,7 @@ from localcloud.kubernetes import Image, LocalCluster
 from localcloud.team import prepare_team
 from tests import builders
 from tests.contracts.repository import Document
+from tests.functions.lustre import Lustre, lustre
 from tests.functions.wires import ACCOUNT, answering, body_of, reachable, reply
 from tests.patience import eventually
 
@@ -49,6 +50,7 @@ class Site:
     entries: dict[str, Entry]
     skew: list[timedelta]
     tokens: list[tuple[str, Document]] = field(default_factory=list)
+    lustre: Lustre = field(default_factory=Lustre)
 
     def __post_init__(self) -> None:
         self.batch = BatchV1Api(self.cluster.client())
@@ -151,12 +153,13 @@ def one_cluster(folder: Path) -> Iterator[Site]:
 
 @contextmanager
 def connected(site: Site) -> Iterator[Site]:
-    """The site as a function finds it: its spec in the parameters, its address at EKS, task tokens heard."""
+    """The site as a function finds it: its spec in the parameters, its address at EKS, its file system, task tokens heard."""
     name = f"/dropforge/test/clusters/{site.spec.name}/spec"
     aws.ssm().put_parameter(Name=name, Value=site.spec.model_dump_json(), Type="String")
     site.tokens.clear()
     sfn = aws.stepfunctions()
     with (
+        lustre() as site.lustre,
         reachable(site.cluster, site.entries),
         answering(sfn, "SendTaskSuccess", site.answer_token),
         answering(sfn, "SendTaskFailure", site.answer_token),

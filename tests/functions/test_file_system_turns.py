@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from dropforge import naming
@@ -15,7 +15,7 @@ from tests import builders
 from tests.contracts.repository import Document
 from tests.functions.acting import describe
 from tests.functions.conftest import MODELS, Call
-from tests.functions.lustre import Lustre, lustre
+from tests.functions.lustre import Lustre
 from tests.functions.site import Site
 
 TICK = {"cluster": "research"}
@@ -23,9 +23,8 @@ DIGEST = "c" * 64
 
 
 @pytest.fixture
-def fsx() -> Iterator[Lustre]:
-    with lustre() as found:
-        yield found
+def fsx(onsite: Site) -> Lustre:
+    return onsite.lustre
 
 
 Promote = Callable[[str], Run]
