@@ -15,7 +15,7 @@ from dropforge import naming
 from dropforge.domain.clusters import Cluster, Image, Project
 from dropforge.domain.datasets import Dataset
 from dropforge.domain.prices import ceiling_usd, check_budget
-from dropforge.domain.recipes import MAX_STEPS, Recipe, Resources, Scalar, Step, Stuck, resolve
+from dropforge.domain.recipes import MAX_STEPS, Inference, Recipe, Resources, Scalar, Step, Stuck, resolve
 from dropforge.domain.requests import RunRequest
 from dropforge.domain.values import Sha256, Slug, Value, digest
 from dropforge.errors import InvalidInput
@@ -77,6 +77,7 @@ class Plan(Value):
     request: RunRequest
     steps: tuple[PlannedStep, ...] = Field(min_length=1, max_length=MAX_STEPS + 1)
     sources: tuple[str, ...]
+    inference: Inference | None = None
 
 
 def ingredients(
@@ -140,6 +141,7 @@ def plan(dataset: Dataset, request: RunRequest, recipe: Recipe, project: Project
         request=request,
         steps=steps,
         sources=dataset.sources,
+        inference=recipe.inference,
     )
 
 

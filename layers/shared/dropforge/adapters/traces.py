@@ -1,0 +1,74 @@
+"""Models as people ask for them: the rows of the ledger, with their approval read from the registry now."""
+
+from dropforge.adapters import contents, ledger, parameters, passports, recalls, registry, subjects
+from dropforge.domain.callers import may_see, require_viewer
+from dropforge.domain.models import Registration
+from dropforge.domain.traces import ModelLine, Models, ToListModels, ToTrace, Trace, line, package_of
+from dropforge.errors import NotFound
+
+
+def listed(asked: ToListModels) -> Models:
+    """Return the newest models of the caller's projects. Raises InvalidInput (NotAMember) for a project of others."""
+    found: list[tuple[str, Registration]] = []
+    rest: list[str] = []
+    for project in _projects(asked):
+        models = list(contents.newest_models(project, asked.before))
+        found += [one for one in models if asked.dataset in ("", one[1].dataset)]
+        rest += [models[-1][0]] if len(models) == contents.LOOKED_AT else []
+    further = max(rest, default="")
+    certain = sorted((one for one in found if one[0] >= further), key=lambda one: one[0], reverse=True)
+    shown = certain[: asked.limit]
+    before = shown[-1][0] if len(certain) > asked.limit else further
+    return Models(lines=tuple(_line(model, place) for place, model in shown), before=before)
+
+
+def _projects(asked: ToListModels) -> list[str]:
+    if asked.project:
+        require_viewer(parameters.project(asked.project), asked.caller)
+        return [asked.project]
+    return [project.name for project in parameters.projects() if may_see(project, asked.caller)]
+
+
+def _line(model: Registration, place: str = "") -> ModelLine:
+    recall = recalls.standing(model.project, model.content)
+    return line(model, registry.standing(model.arn).approval, recall.at if recall else "", place)
+
+
+def traced(asked: ToTrace) -> Trace:
+    """Return what a model came from, or which models came of something. Raises NotFound, InvalidInput (NotAMember)."""
+    return _backward(asked) if asked.model else _forward(asked)
+
+
+def _backward(asked: ToTrace) -> Trace:
+    run_id, attempt = _run_of(asked.model)
+    run = ledger.run(run_id)
+    if run is None:
+        raise _unknown(asked.model)
+    require_viewer(parameters.project(run.project), asked.caller)
+    passport = passports.find(run.project, run.id, attempt or run.attempt)
+    model = contents.model(run.project, passport.dataset.digest, run.id, passport.attempt) if passport else None
+    if model is None:
+        raise _unknown(asked.model)
+    return Trace(subject=model.arn, models=(_line(model),), datasets=(model.dataset_id,), passport=passport)
+
+
+def _run_of(reference: str) -> tuple[str, int]:
+    """Return a model's run and attempt; 0 for the newest."""
+    return registry.run_of(registry.arn(reference)) if package_of(reference) else (reference, 0)
+
+
+def _unknown(reference: str) -> NotFound:
+    return NotFound("ModelUnknown", f"No model is registered as `{reference}`.", {"model": reference})
+
+
+def _forward(asked: ToTrace) -> Trace:
+    require_viewer(parameters.project(subjects.project_of(asked.of)), asked.caller)
+    found = subjects.find(asked.of)
+    models = [model for content in found for model in contents.models(content.project, content.digest)]
+    datasets = {name for content in found for name in contents.datasets(content.project, content.digest)}
+    return Trace(
+        subject=asked.of,
+        models=tuple(_line(model) for model in models),
+        datasets=tuple(sorted(datasets)),
+        running=tuple(recalls.running(found)),
+    )
