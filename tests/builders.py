@@ -6,6 +6,7 @@ from dropforge.domain.checkpoints import Checkpoint
 from dropforge.domain.clusters import Cluster, Image, Project
 from dropforge.domain.datasets import Dataset, File, Listing, content_digest
 from dropforge.domain.failures import Failure, failure
+from dropforge.domain.models import Registration
 from dropforge.domain.plans import Place, Plan, plan
 from dropforge.domain.recipes import Parameter, Recipe, Resources, Scalar, Step
 from dropforge.domain.requests import RunRequest, read_request
@@ -199,6 +200,24 @@ def checkpoint() -> Checkpoint:
         files=2,
         loss_before=2.5,
         loss_after=0.5,
+    )
+
+
+def registration(of: Run, arn: str) -> Registration:
+    held = checkpoint()
+    return Registration(
+        arn=arn,
+        project=of.project,
+        dataset=of.dataset,
+        dataset_id=of.dataset_id,
+        content=dataset().digest,
+        run_id=of.id,
+        attempt=of.attempt,
+        at=NOW,
+        recipe=of.recipe,
+        kind=held.kind,
+        uri=held.uri,
+        passport="e" * 64,
     )
 
 

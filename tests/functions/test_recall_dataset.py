@@ -3,10 +3,15 @@
 from collections.abc import Callable
 
 import pytest
-from dropforge.adapters import aws, ledger, recalls
+from dropforge.adapters import aws, clock, ledger, recalls, successes
+from dropforge.adapters import registry as packages
 from dropforge.domain.datasets import Dataset
+from dropforge.domain.models import describe, registration
+from dropforge.domain.models import package as described
+from dropforge.domain.passports import Code, issue
 from dropforge.errors import Conflict, Unavailable
 
+from tests.builders import checkpoint, planned
 from tests.contracts.repository import Document
 from tests.functions.acting import wish
 from tests.functions.conftest import Call, Registry
@@ -180,14 +185,6 @@ def test_a_recall_in_the_moment_of_registration_wins_or_finds_the_model(
 
 
 def test_a_package_whose_run_lost_the_race_is_rejected(call: Call, registry: Registry, birds: Dataset) -> None:
-    from dropforge.adapters import clock, successes  # noqa: PLC0415
-    from dropforge.adapters import registry as packages
-    from dropforge.domain.models import describe, registration  # noqa: PLC0415
-    from dropforge.domain.models import package as described
-    from dropforge.domain.passports import Code, issue  # noqa: PLC0415
-
-    from tests.builders import checkpoint, planned  # noqa: PLC0415
-
     run = admit(birds)
     passport = issue(planned(of=birds), run, birds, checkpoint(), Code(version="1", digest="a" * 64))
     group = packages.ensure_group("zoo", "birds")

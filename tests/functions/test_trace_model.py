@@ -1,7 +1,7 @@
 """TraceModel and ListModels: what a model came from, which came of something, and what stands, for members and viewers only."""
 
 import pytest
-from dropforge.adapters import aws, listings
+from dropforge.adapters import aws, ledger, listings
 from dropforge.domain.datasets import Dataset, File, Files
 from dropforge.domain.passports import Passport, is_whole, key_of
 
@@ -47,7 +47,6 @@ def folder(name: str, *paths: str) -> Dataset:
     found = drop(name, name, "m1")
     upload = found.upload.model_copy(update={"key": f"{place}/manifest.json", "bucket": DATASETS})
     whole = found.model_copy(update={"upload": upload, "listing": listing})
-    from dropforge.adapters import ledger  # noqa: PLC0415
 
     ledger.record_dataset(whole)
     return whole

@@ -51,6 +51,9 @@ HELP = (
     "report",
     "cancel",
     "retry",
+    "models",
+    "lineage",
+    "recall",
     "doctor",
     "local",
     "local up",
@@ -71,9 +74,16 @@ WRONG = (
     "runs --since soon",
     "runs --state asleep",
     "runs --project moon",
+    "lineage",
+    "recall demo/lamps",
+    "models --project moon",
     "local fly",
 )
-NOTHING_THERE = tuple(f"{verb} nothing" for verb in ("status", "explain", "logs", "report", "cancel", "retry"))
+NOTHING_THERE = (
+    *(f"{verb} nothing" for verb in ("status", "explain", "logs", "report", "cancel", "retry", "lineage")),
+    "lineage --of demo/nothing",
+    "recall demo/nothing --reason wrong",
+)
 VERIFY = "verify s3://dropforge-dev-models-123456789012-us-east-1/runs/demo/RUN/1/model"
 RIGHT = (
     "check train.jsonl",
@@ -87,6 +97,12 @@ RIGHT = (
     "report RUN --out report.html",
     "cancel RUN",
     "retry RUN",
+    "models --dataset lamps",
+    "lineage RUN",
+    "lineage --of demo/lamps",
+    "recall demo/lamps --reason wrong-labels",
+    "models --dataset lamps",
+    "recall demo/lamps --reason labels-were-right --lift",
 )
 MACHINES = {
     "check": "check train.jsonl",
@@ -103,6 +119,11 @@ MACHINES = {
     "report": "report RUN",
     "cancel": "cancel RUN",
     "cancel --wait": "cancel RUN --wait",
+    "models": "models --dataset lamps",
+    "lineage": "lineage RUN",
+    "lineage --of": "lineage --of demo/lamps",
+    "recall": "recall demo/lamps --reason wrong",
+    "recall --lift": "recall demo/lamps --reason right --lift",
     "doctor": "doctor",
 }
 RETRIES = ("retry", "retry --wait")  # this run has its model: what they print is a refusal here

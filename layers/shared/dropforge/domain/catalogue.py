@@ -172,7 +172,7 @@ CATALOGUE: dict[str, Entry] = {
         "InvalidInput",
         "The request cannot be read, or does not say who sent it.",
         "you",
-        "Use `dropforge cancel` or `dropforge retry`; they sign the request as the function's URL wants it.",
+        "Use the command `dropforge`; it asks and signs as the function's URL wants it.",
     ),
     "DatasetUnknown": Entry(
         "NotFound",
