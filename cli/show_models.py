@@ -10,6 +10,7 @@ from rich.text import Text
 from cli.show import age
 
 STYLES = {"Approved": "green", "Rejected": "red", "Deleted": "dim"}
+WORDS = {"PendingManualApproval": "pending"}
 
 
 def table(lines: Sequence[ModelLine], now: datetime) -> Table:
@@ -21,9 +22,9 @@ def table(lines: Sequence[ModelLine], now: datetime) -> Table:
     found.add_column("loss", no_wrap=True)
     found.add_column("run", no_wrap=True, overflow="ellipsis", ratio=1)
     for line in lines:
-        approval = (
-            Text("recalled", "bold red") if line.recalled else Text(line.approval, STYLES.get(line.approval, "cyan"))
-        )
+        approval = Text(WORDS.get(line.approval, line.approval), STYLES.get(line.approval, "cyan"))
+        if line.recalled:
+            approval = Text("recalled", "bold red")
         name = line.arn.rpartition("model-package/")[2]
         found.add_row(Text(name), approval, age(line.at, now, 1), _loss(line), Text(line.run_id, "dim"))
     return found

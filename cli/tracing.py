@@ -50,7 +50,7 @@ def _print_origin(trace: Trace, passport: Passport) -> None:
     (found,) = trace.models
     data, plan, training, held = passport.dataset, passport.plan, passport.training, passport.checkpoint
     say(f"{found.arn} ({_state(found)})")
-    _link("passport", f"s3://.../{found.run_id}/{found.attempt}/passport.json", passport.digest)
+    _link("passport", trace.passport_uri, passport.digest)
     _link("checkpoint", held.uri, held.digest)
     _link("run", f"{passport.run_id}, attempt {passport.attempt}", plan.identity)
     _link("plan", ", ".join(f"{name} {value}" for name, value in plan.parameters.items()), plan.digest)
@@ -84,7 +84,9 @@ def _state(found: ModelLine) -> str:
 
 
 def recall(
-    subject: Annotated[str, typer.Argument(help="A dataset (project/name[/version]), an object (s3://...) or a run.")],
+    subject: Annotated[
+        str, typer.Argument(help="A dataset (project/name or project/name/version), an object (s3://...) or a run.")
+    ],
     reason: Annotated[str, typer.Option(help="Why; it is kept with the recall and on every model's timeline.")],
     lift: Annotated[bool, typer.Option("--lift", help="The recall was a mistake: undo it.")] = False,
     as_json: Json = False,

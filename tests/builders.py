@@ -7,6 +7,7 @@ from dropforge.domain.clusters import Cluster, Image, Project
 from dropforge.domain.datasets import Dataset, File, Listing, content_digest
 from dropforge.domain.failures import Failure, failure
 from dropforge.domain.models import Registration
+from dropforge.domain.passports import Code, Passport, issue
 from dropforge.domain.plans import Place, Plan, plan
 from dropforge.domain.recipes import Parameter, Recipe, Resources, Scalar, Step
 from dropforge.domain.requests import RunRequest, read_request
@@ -201,6 +202,10 @@ def checkpoint() -> Checkpoint:
         loss_before=2.5,
         loss_after=0.5,
     )
+
+
+def passport(attempt: int = 1, held: Checkpoint | None = None) -> Passport:
+    return issue(planned(), run(attempt=attempt), dataset(), held or checkpoint(), Code(version="1", digest="f" * 64))
 
 
 def registration(of: Run, arn: str) -> Registration:

@@ -33,6 +33,7 @@ PLACEHOLDERS = (
     (r"\b\d+(\.\d+)? (s|min|h|d)( \d+ (s|min|h))?\b", "N s"),
     (r"(loss[=:_a-z ]*|rate=|seconds\": )-?\d[\d.e+-]*", r"\1N"),
     (r"(\"?bytes\"?: +)[\d,]*\d", r"\1N"),  # measured losses are written with more or fewer digits
+    (r"\b\d+\.\d\d to \d+\.\d\d\b", "N to N"),
     (r"127\.0\.0\.1:\d+", "ENDPOINT"),
     (r" +$", ""),
     (r"(?<=\S) {2,}", "  "),  # a column is as wide as its widest number

@@ -47,9 +47,15 @@ def _backward(asked: ToTrace) -> Trace:
     require_viewer(parameters.project(run.project), asked.caller)
     passport = passports.find(run.project, run.id, attempt or run.attempt)
     model = contents.model(run.project, passport.dataset.digest, run.id, passport.attempt) if passport else None
-    if model is None:
+    if passport is None or model is None:
         raise _unknown(asked.model)
-    return Trace(subject=model.arn, models=(_line(model),), datasets=(model.dataset_id,), passport=passport)
+    return Trace(
+        subject=model.arn,
+        models=(_line(model),),
+        datasets=(model.dataset_id,),
+        passport=passport,
+        passport_uri=passports.uri(passport),
+    )
 
 
 def _run_of(reference: str) -> tuple[str, int]:

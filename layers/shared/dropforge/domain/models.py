@@ -1,6 +1,7 @@
 """Models: what stands in the registry, and where it came from."""
 
 import json
+import re
 
 from pydantic import Field
 
@@ -11,6 +12,8 @@ from dropforge.domain.runs import Run
 from dropforge.domain.values import Sha256, Slug, Value
 
 DETAIL = 1024  # the longest custom detail of a model card
+VALUE = 256  # the longest property of a package
+_UNTOLD = re.compile(r"[^\w\s.:/=+\-@]")  # what a property may not hold: a base model's name is the user's own text
 
 
 class Package(Value):
@@ -93,7 +96,7 @@ def _properties(passport: Passport, run: Run) -> dict[str, str]:
         "loss_before": _number(held.loss_before),
         "loss_after": _number(held.loss_after),
     }
-    return {key: value for key, value in properties.items() if value}
+    return {key: _UNTOLD.sub("_", value)[:VALUE] for key, value in properties.items() if value}
 
 
 def _card(passport: Passport, properties: dict[str, str]) -> str:

@@ -68,7 +68,7 @@ class Mark(Value):
 
 def mark(arn: str, run_id: str, recall: Recall, now: Standing) -> Mark:
     """Return how a package is to be marked."""
-    said = f"Recalled by {recall.by}: {recall.reason}"[:1024]
+    said = f"Recalled by {recall.by}: {' '.join(recall.reason.split())}"[:1024]  # one line: the registry takes no more
     return Mark(arn=arn, run_id=run_id, before=now, said=said, changed=now.approval != REJECTED)
 
 

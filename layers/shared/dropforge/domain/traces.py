@@ -76,6 +76,7 @@ class Trace(Value):
     datasets: tuple[str, ...] = ()
     running: tuple[str, ...] = ()
     passport: Passport | None = None
+    passport_uri: str = ""
 
 
 class Subject(NamedTuple):
