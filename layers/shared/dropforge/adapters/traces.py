@@ -1,25 +1,35 @@
 """Models as people ask for them: the rows of the ledger, with their approval read from the registry now."""
 
-from dropforge.adapters import contents, ledger, parameters, passports, recalls, registry, subjects
+from dropforge.adapters import contents, ledger, parameters, passports, recalling, recalls, registry, subjects
 from dropforge.domain.callers import may_see, require_viewer
 from dropforge.domain.models import Registration
-from dropforge.domain.traces import ModelLine, Models, ToListModels, ToTrace, Trace, line, package_of
+from dropforge.domain.traces import ModelLine, Models, Placed, ToListModels, ToTrace, Trace, cut, line, package_of
 from dropforge.errors import NotFound
 
 
 def listed(asked: ToListModels) -> Models:
     """Return the newest models of the caller's projects. Raises InvalidInput (NotAMember) for a project of others."""
-    found: list[tuple[str, Registration]] = []
+    found: list[Placed] = []
     rest: list[str] = []
     for project in _projects(asked):
-        models = list(contents.newest_models(project, asked.before))
-        found += [one for one in models if asked.dataset in ("", one[1].dataset)]
-        rest += [models[-1][0]] if len(models) == contents.LOOKED_AT else []
-    further = max(rest, default="")
-    certain = sorted((one for one in found if one[0] >= further), key=lambda one: one[0], reverse=True)
-    shown = certain[: asked.limit]
-    before = shown[-1][0] if len(certain) > asked.limit else further
+        models, more = _of_project(project, asked)
+        found += models
+        rest += [more] if more else []
+    shown, before = cut(found, asked.limit, rest)
     return Models(lines=tuple(_line(model, place) for place, model in shown), before=before)
+
+
+def _of_project(project: str, asked: ToListModels) -> tuple[list[Placed], str]:
+    """Return models that were asked for, and from where there may be more."""
+    found: list[Placed] = []
+    places: list[str] = []
+    for place, model in contents.newest_models(project, asked.before):
+        places.append(place)
+        if asked.dataset in ("", model.dataset):
+            found.append((place, model))
+        if len(found) > asked.limit:
+            return found, ""  # one more than can be shown says that there is more
+    return found, places[-1] if len(places) == contents.LOOKED_AT else ""
 
 
 def _projects(asked: ToListModels) -> list[str]:
@@ -76,5 +86,5 @@ def _forward(asked: ToTrace) -> Trace:
         subject=asked.of,
         models=tuple(_line(model) for model in models),
         datasets=tuple(sorted(datasets)),
-        running=tuple(recalls.running(found)),
+        running=tuple(recalling.running(found)),
     )

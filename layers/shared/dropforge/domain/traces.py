@@ -4,7 +4,8 @@ What is asked is read here; what is known comes from the ledger's rows, a model'
 """
 
 import re
-from typing import NamedTuple
+from collections.abc import Iterable
+from typing import Literal, NamedTuple
 
 from pydantic import Field
 
@@ -25,7 +26,7 @@ _PACKAGE = re.compile(r"^(?:arn:[\w-]+:sagemaker:[\w-]+:\d+:model-package/)?(?P<
 class ToListModels(Asked):
     """Which models a person wants to see; empty means any. `before` is where the list before it ended."""
 
-    project: Slug | str = ""
+    project: Slug | Literal[""] = ""
     dataset: str = ""
     before: str = ""
     limit: int = Field(default=20, ge=1, le=MOST)
@@ -77,6 +78,17 @@ class Trace(Value):
     running: tuple[str, ...] = ()
     passport: Passport | None = None
     passport_uri: str = ""
+
+
+Placed = tuple[str, Registration]  # a model and where it stands in its project's order
+
+
+def cut(found: Iterable[Placed], limit: int, rest: Iterable[str]) -> tuple[list[Placed], str]:
+    """Return the newest models of several projects, at most `limit`, and where to go on. `rest` are the places from which each has more."""
+    further = max(rest, default="")
+    certain = sorted((one for one in found if one[0] >= further), key=lambda one: one[0], reverse=True)
+    shown = certain[:limit]  # nothing unread can stand between these
+    return shown, shown[-1][0] if len(certain) > limit else further
 
 
 class Subject(NamedTuple):
