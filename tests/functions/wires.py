@@ -7,7 +7,7 @@ import base64
 import io
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -86,6 +86,31 @@ def _by(operation: Callable[[Document], Document]) -> Answer:
         return reply(request, json.loads(json.dumps(said, default=lambda moment: moment.timestamp())))
 
     return answer
+
+
+class Died(Exception):
+    """Stands for a process that was killed."""
+
+
+@contextmanager
+def dying(clients: Iterable[Any], at: int, when: str) -> Iterator[Counter[str]]:
+    """Die at the n-th request that is made with these clients, before its effect or after; gives the count of requests."""
+    seen: Counter[str] = Counter()
+
+    def die(**_: object) -> None:
+        seen["requests"] += 1
+        if seen["requests"] == at:
+            raise Died(f"at request {at}, {when} its effect")
+
+    event = "before-call" if when == "before" else "after-call"
+    held = list(clients)
+    for client in held:
+        client.meta.events.register(event, die, unique_id="dying")
+    try:
+        yield seen
+    finally:
+        for client in held:
+            client.meta.events.unregister(event, unique_id="dying")
 
 
 @contextmanager
