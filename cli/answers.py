@@ -12,8 +12,10 @@ from dropforge.domain.failures import Failure
 from dropforge.domain.inputs import Cancelled, Retried
 from dropforge.domain.journeys import Journey
 from dropforge.domain.previews import Preview
+from dropforge.domain.recalls import Recalled
 from dropforge.domain.rosters import Line
 from dropforge.domain.run_reports import RunReport
+from dropforge.domain.traces import ModelLine, Trace
 
 ANSWERS: dict[str, Any] = {
     "check": Checked,
@@ -32,6 +34,11 @@ ANSWERS: dict[str, Any] = {
     "cancel --wait": Journey | Cancelled,
     "retry": Retried,
     "retry --wait": Journey,
+    "models": tuple[ModelLine, ...],
+    "lineage": Trace,
+    "lineage --of": Trace,
+    "recall": Recalled,
+    "recall --lift": Recalled,
     "doctor": tuple[Finding, ...],
 }
 REFUSAL = Failure  # what any of them prints instead when it is refused

@@ -7,6 +7,8 @@ from dropforge.domain.clusters import Cluster, Image, Project
 from dropforge.domain.datasets import Dataset, File, Listing, content_digest
 from dropforge.domain.evaluations import Evaluated, Evaluation, Role
 from dropforge.domain.failures import Failure, failure
+from dropforge.domain.models import Registration
+from dropforge.domain.passports import Code, Passport, issue
 from dropforge.domain.plans import Place, Plan, plan
 from dropforge.domain.recipes import Parameter, Recipe, Resources, Scalar, Step
 from dropforge.domain.requests import RunRequest, read_request
@@ -218,6 +220,28 @@ def evaluation(
         for role, found in measured.items()
     )
     return Evaluation(held_out="validation", rows=16, models=tuple(models))
+
+
+def passport(attempt: int = 1, held: Checkpoint | None = None) -> Passport:
+    return issue(planned(), run(attempt=attempt), dataset(), held or checkpoint(), Code(version="1", digest="f" * 64))
+
+
+def registration(of: Run, arn: str) -> Registration:
+    held = checkpoint()
+    return Registration(
+        arn=arn,
+        project=of.project,
+        dataset=of.dataset,
+        dataset_id=of.dataset_id,
+        content=dataset().digest,
+        run_id=of.id,
+        attempt=of.attempt,
+        at=NOW,
+        recipe=of.recipe,
+        kind=held.kind,
+        uri=held.uri,
+        passport="e" * 64,
+    )
 
 
 def job_failed() -> Failure:

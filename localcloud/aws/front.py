@@ -16,6 +16,7 @@ from xml.sax.saxutils import escape
 
 from botocore.exceptions import ClientError
 
+from localcloud.aws.callers import signed_by
 from localcloud.aws.errors import AwsError
 from localcloud.aws.faults import Faults
 from localcloud.aws.permissions import Permissions
@@ -132,7 +133,8 @@ def _answer(
     own: Operation, call: Call, environ: Environ, body: bytes, start_response: StartResponse
 ) -> Iterable[bytes]:
     try:
-        output = own(_parameters(call, environ, body))
+        with signed_by(call.access_key):
+            output = own(_parameters(call, environ, body))
     except AwsError as error:
         return _error(call, environ, error, start_response)
     except ClientError as error:  # an operation that calls another hands its refusal on

@@ -131,6 +131,27 @@ def _eks(call: Call) -> str:
     return f"access-entry/{call.path_values['clusterName']}/any" if entry else f"cluster/{call.path_values['name']}"
 
 
+def _sagemaker(request: Request, place: str) -> str:
+    """What an ARN names, or what a name will be; lists and queries name nothing."""
+    said, operation = request.said, request.call.operation
+    if operation.startswith(("List", "Query")):
+        raise KeyError(operation)
+    given = [text for text in said.values() if isinstance(text, str) and text.startswith("arn:aws:sagemaker:")]
+    if given:
+        return given[0].removeprefix("arn:aws:")
+    kind, member = _SAGEMAKER[operation]
+    return f"sagemaker:{place}:{kind}/{said[member].lower()}"
+
+
+_SAGEMAKER = {
+    "CreateModelPackageGroup": ("model-package-group", "ModelPackageGroupName"),
+    "CreateModelPackage": ("model-package-group", "ModelPackageGroupName"),
+    "DescribeModelPackage": ("model-package", "ModelPackageName"),
+    "CreateArtifact": ("artifact", "ArtifactType"),  # its own name is a hash that IAM cannot know beforehand
+    "CreateAction": ("action", "ActionName"),
+    "DescribeAction": ("action", "ActionName"),
+    "UpdateAction": ("action", "ActionName"),
+}
 _NAMES: dict[str, Callable[[Request, str], str]] = {
     "s3": _object,
     "dynamodb": lambda r, place: f"dynamodb:{place}:table/{r.said['TableName']}",
@@ -138,6 +159,7 @@ _NAMES: dict[str, Callable[[Request, str], str]] = {
     "eks": lambda r, place: f"eks:{place}:{_eks(r.call)}",
     "lambda": lambda r, place: f"lambda:{place}:function:{r.call.path_values['FunctionName'].rpartition(':')[2]}",
     "events": lambda r, place: f"events:{place}:event-bus/{r.said['Entries'][0].get('EventBusName', 'default')}",
+    "sagemaker": _sagemaker,
     "sqs": lambda r, place: f"sqs:{place}:{r.said['QueueUrl'].rpartition('/')[2]}",
 }
 

@@ -1,6 +1,7 @@
 """SageMaker model packages: moto's lose what identifies a model (SourceUri, metadata, approval), and announce nothing.
 
-Groups stay with moto; packages and their events are ours.
+Groups stay with moto; packages and their events are ours. An event of a change says in `UpdatedModelPackageFields` alone what has changed; who made
+and who changed a package is the identity that signed the request.
 """
 
 import threading
@@ -8,8 +9,10 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from localcloud.aws.errors import AwsError
+from localcloud.aws import package_limits
+from localcloud.aws.callers import Identities
 from localcloud.aws.front import operation
+from localcloud.aws.package_limits import refused
 from localcloud.aws.paging import page
 from localcloud.aws.staleness import StaleReads
 
@@ -42,7 +45,6 @@ _EVENT_FIELDS = [
     "SourceUri",
 ]
 _UPDATE_NAMES = {"SourceUri": "sourceUri"}
-_APPROVALS = ("Approved", "Rejected", "PendingManualApproval")
 
 
 class ModelRegistry:
@@ -52,6 +54,7 @@ class ModelRegistry:
         self._client = client
         self._announce = announce
         self._stale = stale
+        self._identities = Identities(client)
         self._lock = threading.RLock()
         self._packages: dict[str, dict[str, Any]] = {}
         self._versions: dict[str, int] = {}
@@ -61,7 +64,7 @@ class ModelRegistry:
     def create_model_package(self, parameters: dict[str, Any]) -> dict[str, Any]:
         """Register a model; a version of a group, given by name or ARN, awaits approval unless said otherwise."""
         token = parameters.get("ClientToken")
-        _check_approval(parameters)
+        package_limits.check(parameters)
         with self._lock:
             if token in self._tokens:
                 return {"ModelPackageArn": self._tokens[token]}
@@ -77,6 +80,7 @@ class ModelRegistry:
         given = {name: value for name, value in parameters.items() if name not in _NOT_DESCRIBED}
         common = {
             "CreationTime": datetime.now(UTC),
+            "CreatedBy": self._identities.user_context(),
             "ModelPackageStatus": "Completed",
             "ModelPackageStatusDetails": {"ValidationStatuses": []},
         }
@@ -85,7 +89,7 @@ class ModelRegistry:
     def _identity(self, parameters: dict[str, Any]) -> dict[str, Any]:
         name, group = parameters.get("ModelPackageName"), parameters.get("ModelPackageGroupName")
         if bool(name) == bool(group):
-            raise AwsError("ValidationException", "Give either ModelPackageName or ModelPackageGroupName.")
+            raise refused("Give either ModelPackageName or ModelPackageGroupName.")
         if name:
             return {"ModelPackageArn": f"{_ARN}/{str(name).lower()}"}
         group_name = str(group).rpartition("/")[2]
@@ -101,7 +105,7 @@ class ModelRegistry:
     def _get(self, name: str) -> dict[str, Any]:
         arn = name if name.startswith("arn:") else f"{_ARN}/{name.lower()}"
         if arn not in self._packages:
-            raise AwsError("ValidationException", f"ModelPackage {name} does not exist.")
+            raise refused(f"ModelPackage {name} does not exist.")
         return self._packages[arn]
 
     @operation("sagemaker", "DescribeModelPackage")
@@ -112,7 +116,7 @@ class ModelRegistry:
     @operation("sagemaker", "UpdateModelPackage")
     def update_model_package(self, parameters: dict[str, Any]) -> dict[str, Any]:
         """Change approval, metadata or source; customer metadata is merged."""
-        _check_approval(parameters)
+        package_limits.check(parameters)
         with self._lock:
             package = self._get(parameters["ModelPackageArn"])
             changes = {name: value for name, value in parameters.items() if name in _UPDATABLE}
@@ -122,8 +126,10 @@ class ModelRegistry:
                 **changes.pop("CustomerMetadataProperties", {}),
             }
             kept = {name: value for name, value in metadata.items() if name not in removed}
+            package_limits.check_properties(kept)
             before = dict(package)
             package.update(changes, CustomerMetadataProperties=kept, LastModifiedTime=datetime.now(UTC))
+            package["LastModifiedBy"] = self._identities.user_context()
         changed = [
             name for name in (*_UPDATABLE,) if package.get(name) != before.get(name, {} if "Metadata" in name else None)
         ]
@@ -170,12 +176,6 @@ _UPDATABLE = [
     "ModelLifeCycle",
     "ModelPackageRegistrationType",
 ]
-
-
-def _check_approval(parameters: dict[str, Any]) -> None:
-    status = parameters.get("ModelApprovalStatus", _APPROVALS[0])
-    if status not in _APPROVALS:
-        raise AwsError("ValidationException", f"ModelApprovalStatus {status!r} is none of {', '.join(_APPROVALS)}.")
 
 
 def _in_list(package: dict[str, Any], group: str | None, parameters: dict[str, Any]) -> bool:

@@ -36,6 +36,7 @@ from localcloud.aws.faults import Fault, Request
 from localcloud.aws.front import Front
 from localcloud.aws.fsx import FakeFsx
 from localcloud.aws.fsx_tasks import Spoiling
+from localcloud.aws.lineage import FakeLineage
 from localcloud.aws.permissions import Permissions
 from localcloud.aws.registry import ModelRegistry
 from localcloud.aws.staleness import StaleReads
@@ -125,7 +126,8 @@ class LocalAws(AbstractContextManager["LocalAws"]):
         self._fsx = FakeFsx(self.folder / "fsx", self.clock, self.client, self._courier)
         self._eks = FakeEks(self.clock)
         self._access = AccessEntries(self._eks.entries_of)
-        for fake in (self._fsx, self._eks, self._access, ModelRegistry(self.client, self.announce, self._stale)):
+        registry = ModelRegistry(self.client, self.announce, self._stale)
+        for fake in (self._fsx, self._eks, self._access, registry, FakeLineage(self.client)):
             front.register(fake)
 
     def stop(self) -> None:

@@ -29,7 +29,16 @@ from tests.contracts.repository import (
 
 TASKS = all_states("Task")
 MAPS = all_states("Map")
-ASKED_BY_PEOPLE = {"DescribeRun", "PreviewRun", "ListRuns", "CancelRun", "RetryRun"}
+ASKED_BY_PEOPLE = {
+    "DescribeRun",
+    "PreviewRun",
+    "ListRuns",
+    "CancelRun",
+    "RetryRun",
+    "RecallDataset",
+    "ListModels",
+    "TraceModel",
+}
 BUSY = {
     "Unavailable",
     "Lambda.TooManyRequestsException",

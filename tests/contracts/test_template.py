@@ -221,7 +221,10 @@ def test_training_again_is_off_until_somebody_names_a_dataset() -> None:
     assert Retrain.model_validate_json(sent).retrain == "zoo/birds"
 
 
-@pytest.mark.parametrize("name", ["CancelRun", "RetryRun", "DescribeRun", "ListRuns", "PreviewRun"])
+@pytest.mark.parametrize(
+    "name",
+    ["CancelRun", "RetryRun", "DescribeRun", "ListRuns", "PreviewRun", "RecallDataset", "ListModels", "TraceModel"],
+)
 def test_a_function_that_answers_people_is_reached_by_a_url_that_iam_guards(name: str) -> None:
     assert FUNCTIONS[name]["FunctionUrlConfig"] == {"AuthType": "AWS_IAM"}
     (url,) = (p for n, p in resources("AWS::Lambda::Url", transformed()).items() if n == f"{name}Url")

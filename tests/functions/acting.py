@@ -14,6 +14,12 @@ def ask(function: str, run: str, caller: str, reason: str = "") -> tuple[int, Do
     return answered(handler_module(function).handler(event, Context()))
 
 
+def wish(function: str, caller: str, **said: object) -> tuple[int, Document]:
+    """Ask a function for something as `caller`; return the HTTP status and the answer."""
+    event = {"requestContext": {"authorizer": {"iam": {"userArn": caller}}}, "body": json.dumps(said)}
+    return answered(handler_module(function).handler(event, Context()))
+
+
 def describe(reference: str, caller: str = "arn:aws:iam::123456789012:user/somebody") -> Document:
     """What describe_run says of a reference."""
     status, answer = ask("describe_run", reference, caller)

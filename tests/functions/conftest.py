@@ -5,7 +5,7 @@ Each test has an account of its own; the clients, which are slow to make and hol
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal
@@ -15,6 +15,9 @@ from dropforge.adapters import aws, connections, settings
 from dropforge.domain.uploads import Upload
 from moto import mock_aws
 
+from localcloud.aws.lineage import FakeLineage
+from localcloud.aws.registry import ModelRegistry
+from localcloud.aws.staleness import StaleReads
 from tests import builders
 from tests.contracts.repository import Document, handler_module, resources
 from tests.functions import site, wires
@@ -123,6 +126,27 @@ def _make_machine() -> None:
         definition=json.dumps(definition),
         roleArn=f"arn:aws:iam::{ACCOUNT}:role/machine",
     )
+
+
+@dataclass
+class Registry:
+    """SageMaker's registry and lineage as the local cloud has them, and what the registry has told the default bus."""
+
+    told: list[Document] = field(default_factory=list)
+
+    def hear(self, _source: str, _kind: str, detail: Document, _resources: list[str]) -> None:
+        self.told.append(detail)
+
+
+@pytest.fixture
+def registry(account: None) -> Iterator[Registry]:
+    found = Registry()
+
+    def client(_: str) -> Any:
+        return aws.sagemaker()
+
+    with wires.served(aws.sagemaker(), ModelRegistry(client, found.hear, StaleReads()), FakeLineage(client)):
+        yield found
 
 
 @pytest.fixture

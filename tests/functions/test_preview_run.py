@@ -18,7 +18,7 @@ from dropforge.domain.values import Value
 
 from tests.builders import CLUSTER, EXECUTION, IMAGE, arrival, dataset, file
 from tests.contracts.repository import Document, handler_module
-from tests.functions.acting import answered
+from tests.functions.acting import answered, wish
 from tests.functions.conftest import DATASETS, Call, Context
 
 DRAFT = Draft(**dataset().model_dump(include=set(Draft.model_fields)))
@@ -141,6 +141,15 @@ def test_an_uploaded_dataset_is_found_by_its_name_its_version_or_its_key(members
     assert preview(members, key=first.upload.key).dataset_id == second.id
     found = preview(members, version=first.digest[:12])
     assert (found.dataset_id, found.uploaded) == (first.id, True)
+
+
+def test_what_was_recalled_is_not_planned_until_that_is_lifted(members: str, far: None) -> None:
+    found = uploaded()
+    assert wish("recall_dataset", members, subject="zoo/birds", reason="wrong")[0] == 200
+    status, answer = ask(members)
+    assert (status, answer["code"]) == (409, "DatasetRecalled")
+    assert wish("recall_dataset", members, subject="zoo/birds", reason="right", lift=True)[0] == 200
+    assert preview(members).dataset_id == found.id
 
 
 @pytest.mark.parametrize("asked", [{}, {"version": "0" * 12}, {"key": "datasets/zoo/birds/train.jsonl"}])

@@ -12,7 +12,7 @@ from dropforge.domain.runs import Run
 from dropforge.domain.terms import terms_of
 from dropforge.domain.uploads import Drop, Upload
 
-from tests.builders import EXECUTION, arrival, checkpoint, dataset, job_failed, planned, recipe, upload
+from tests.builders import EXECUTION, arrival, checkpoint, dataset, job_failed, planned, recipe, registration, upload
 from tests.contracts.repository import Document
 from tests.functions.conftest import DATASETS, MODELS, Call
 from tests.functions.wires import answering
@@ -53,7 +53,7 @@ def fail(run: Run) -> None:
 
 def succeed(run: Run) -> None:
     ledger.record_verified(run.id, Verified(attempt=run.attempt, checkpoint=checkpoint()))
-    successes.record(run, ARN)
+    successes.record(run, registration(run, ARN))
     timeline.tell_of_run(run.id, ModelRegistered(project=run.project, run_id=run.id, model_arn=ARN, uri="s3://m/"))
 
 

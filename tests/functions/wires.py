@@ -7,8 +7,8 @@ import base64
 import io
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, cast
 from urllib.parse import unquote
@@ -17,11 +17,13 @@ from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from dropforge.adapters import aws
 from urllib3 import HTTPResponse
 
+from localcloud.aws.errors import AwsError
 from localcloud.kubernetes import LocalCluster
 from tests.contracts.repository import Document
 
 ACCOUNT = "123456789012"  # the one that moto gives
 Answer = Callable[[AWSPreparedRequest], AWSResponse | None]
+_ANSWERS: dict[tuple[int, str], list[Answer]] = {}  # the newest first
 
 
 def body_of(request: AWSPreparedRequest) -> Document:
@@ -41,20 +43,74 @@ def reply(
 
 @contextmanager
 def answering(client: Any, operation: str, answer: Answer) -> Iterator[None]:
-    """Let `answer` answer an operation of a client; where it gives None, moto does."""
+    """Let `answer` answer an operation of a client; where it gives None, whoever answered before does, and at last moto."""
     name = f"before-send.{client.meta.service_model.service_id.hyphenize()}.{operation}"
+    waiting = _ANSWERS.setdefault((id(client), name), [])
 
     def handler(request: AWSPreparedRequest, **_: object) -> AWSResponse | None:
-        found = answer(request)
+        found = next((said for one in list(waiting) if (said := one(request)) is not None), None)
         if found is not None:
             request.url = "https://answered.invalid/"  # moto is asked as well: it must not know the request
         return found
 
-    client.meta.events.register_first(name, handler)
+    waiting.insert(0, answer)
+    if len(waiting) == 1:
+        client.meta.events.register_first(name, handler, unique_id=name)
     try:
         yield
     finally:
-        client.meta.events.unregister(name, handler)
+        waiting.remove(answer)
+        if not waiting:
+            client.meta.events.unregister(name, unique_id=name)
+
+
+@contextmanager
+def served(client: Any, *fakes: object) -> Iterator[None]:
+    """Operations of a client answered by fakes of the local cloud, where moto has none or loses what it is told."""
+    with ExitStack() as stack:
+        for fake in fakes:
+            for name in dir(type(fake)):
+                key = getattr(getattr(type(fake), name), "__aws_operation__", None)
+                if key:
+                    stack.enter_context(answering(client, key[1], _by(getattr(fake, name))))
+        yield
+
+
+def _by(operation: Callable[[Document], Document]) -> Answer:
+    def answer(request: AWSPreparedRequest) -> AWSResponse:
+        try:
+            said = operation(body_of(request))
+        except AwsError as error:
+            refusal = {"__type": error.code, "message": error.message}
+            return reply(request, refusal, error.status, {"x-amzn-ErrorType": error.code})
+        return reply(request, json.loads(json.dumps(said, default=lambda moment: moment.timestamp())))
+
+    return answer
+
+
+class Died(Exception):
+    """Stands for a process that was killed."""
+
+
+@contextmanager
+def dying(clients: Iterable[Any], at: int, when: str) -> Iterator[Counter[str]]:
+    """Die at the n-th request that is made with these clients, before its effect or after; gives the count of requests."""
+    seen: Counter[str] = Counter()
+
+    def die(**_: object) -> None:
+        seen["requests"] += 1
+        if seen["requests"] == at:
+            raise Died(f"at request {at}, {when} its effect")
+
+    event = "before-call" if when == "before" else "after-call"
+    held = list(clients)
+    for client in held:
+        client.meta.events.register(event, die, unique_id="dying")
+    try:
+        yield seen
+    finally:
+        for client in held:
+            client.meta.events.unregister(event, unique_id="dying")
 
 
 @contextmanager

@@ -6,6 +6,7 @@ every recorded request had its turn. Watcher and sweep, which ask the same again
 the cluster fail and kill nobody.
 """
 
+import json
 import sys
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterator
@@ -130,10 +131,26 @@ def run_with(journeys: Journeys, name: str, spoilt: list[Spoilt], how: Spoiling)
 
 
 def heard(journeys: Journeys, run: dict[str, Any]) -> bool:
-    """Whether those who hear of a run's end have done their work: it was counted, and its report lies beside the model."""
+    """Whether those who hear of a run's end have done their work: it was counted, its report lies beside the model, and its lineage is whole."""
     prefix = f"runs/{PROJECT}/{run['id']}/{run['attempt']}/report."
     listed = journeys.cloud.client("s3").list_objects_v2(Bucket=journeys.models, Prefix=prefix)
-    return "MEASURED" in journeys.rows(f"EXECUTION#{run['execution']}") and listed["KeyCount"] == 2
+    counted = "MEASURED" in journeys.rows(f"EXECUTION#{run['execution']}") and listed["KeyCount"] == 2
+    return counted and traced(journeys, run)
+
+
+def traced(journeys: Journeys, run: dict[str, Any]) -> bool:
+    """Whether a model is found from its content, names the passport beside it, and leads back to all that made it, once."""
+    sagemaker = journeys.cloud.client("sagemaker")
+    rows_of_content = journeys.rows(f"CONTENT#{PROJECT}/{run['ingredients']['dataset']}")
+    model = rows_of_content[f"MODEL#{run['id']}#{run['attempt']}"]
+    package = sagemaker.describe_model_package(ModelPackageName=run["model_arn"])
+    (artifact,) = sagemaker.list_artifacts(SourceUri=run["model_arn"])["ArtifactSummaries"]
+    chain = sagemaker.query_lineage(StartArns=[artifact["ArtifactArn"]], Direction="Ascendants")["Vertices"]
+    key = f"runs/{PROJECT}/{run['id']}/{run['attempt']}/passport.json"
+    passport = json.loads(journeys.cloud.client("s3").get_object(Bucket=journeys.models, Key=key)["Body"].read())
+    named = {passport["digest"], model["passport"], package["CustomerMetadataProperties"]["passport"]}
+    types = sorted(vertex["Type"] for vertex in chain)
+    return len(named) == 1 and types == ["Checkpoint", "DataSet", "Image", "Recipe", "Training"]
 
 
 @pytest.fixture(scope="module")

@@ -34,6 +34,7 @@ PLACEHOLDERS = (
     (r"\b\d+(\.\d+)? (s|min|h|d)( \d+ (s|min|h))?\b", "N s"),
     (r"(loss[=:_a-z ]*|rate=|seconds\": )-?\d[\d.e+-]*", r"\1N"),
     (r"(\"?bytes\"?: +)[\d,]*\d", r"\1N"),  # measured losses are written with more or fewer digits
+    (r"\b\d+\.\d\d to \d+\.\d\d\b", "N to N"),
     (r"127\.0\.0\.1:\d+", "ENDPOINT"),
     (r" +$", ""),
     (r"(?<=\S) {2,}", "  "),  # a column is as wide as its widest number
@@ -52,6 +53,9 @@ HELP = (
     "report",
     "cancel",
     "retry",
+    "models",
+    "lineage",
+    "recall",
     "doctor",
     "local",
     "local up",
@@ -72,9 +76,16 @@ WRONG = (
     "runs --since soon",
     "runs --state asleep",
     "runs --project moon",
+    "lineage",
+    "recall demo/lamps",
+    "models --project moon",
     "local fly",
 )
-NOTHING_THERE = tuple(f"{verb} nothing" for verb in ("status", "explain", "logs", "report", "cancel", "retry"))
+NOTHING_THERE = (
+    *(f"{verb} nothing" for verb in ("status", "explain", "logs", "report", "cancel", "retry", "lineage")),
+    "lineage --of demo/nothing",
+    "recall demo/nothing --reason wrong",
+)
 VERIFY = "verify MODEL"
 RIGHT = (
     "check train.jsonl",
@@ -88,6 +99,12 @@ RIGHT = (
     "report RUN --out report.html",
     "cancel RUN",
     "retry RUN",
+    "models --dataset lamps",
+    "lineage RUN",
+    "lineage --of demo/lamps",
+    "recall demo/lamps --reason wrong-labels",
+    "models --dataset lamps",
+    "recall demo/lamps --reason labels-were-right --lift",
 )
 MACHINES = {
     "check": "check train.jsonl",
@@ -104,6 +121,11 @@ MACHINES = {
     "report": "report RUN",
     "cancel": "cancel RUN",
     "cancel --wait": "cancel RUN --wait",
+    "models": "models --dataset lamps",
+    "lineage": "lineage RUN",
+    "lineage --of": "lineage --of demo/lamps",
+    "recall": "recall demo/lamps --reason wrong",
+    "recall --lift": "recall demo/lamps --reason right --lift",
     "doctor": "doctor",
 }
 RETRIES = ("retry", "retry --wait")  # this run has its model: what they print is a refusal here

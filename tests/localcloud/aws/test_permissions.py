@@ -142,3 +142,26 @@ def call(service: str, operation: str, **path: str) -> Call:
 )
 def test_an_operation_wants_the_actions_that_iam_knows(request_: Request, expected: list[str]) -> None:
     assert [action for action, _ in wanted(request_, PLACE)] == expected
+
+
+PACKAGE = "arn:aws:sagemaker:us-east-1:123456789012:model-package/zoo--birds/1"
+
+
+@pytest.mark.parametrize(
+    ("operation", "said", "expected"),
+    [
+        ("UpdateModelPackage", {"ModelPackageArn": PACKAGE}, PACKAGE),
+        ("CreateModelPackage", {"ModelPackageGroupName": "zoo--birds"}, "model-package-group/zoo--birds"),
+        ("CreateAction", {"ActionName": "run-1"}, "action/run-1"),
+        ("CreateArtifact", {"ArtifactType": "Image"}, "artifact/image"),
+        ("AddAssociation", {"SourceArn": PACKAGE, "DestinationArn": "arn:aws:sagemaker:x:y:action/a"}, PACKAGE),
+        ("ListAssociations", {"SourceArn": PACKAGE}, ""),
+        ("QueryLineage", {"StartArns": [PACKAGE]}, ""),
+    ],
+)
+def test_an_operation_of_the_registry_or_lineage_wants_its_resource(
+    operation: str, said: dict[str, Any], expected: str
+) -> None:
+    ((action, resource),) = wanted(Request(call("sagemaker", operation), said, {}), PLACE)
+    assert action == f"sagemaker:{operation}"
+    assert resource in (expected, f"arn:aws:sagemaker:{PLACE}:{expected}")

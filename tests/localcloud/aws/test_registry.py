@@ -2,6 +2,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import boto3
 import pytest
 from botocore.exceptions import ClientError
 
@@ -108,3 +109,87 @@ def test_a_deleted_version_is_gone(sagemaker: Any) -> None:
     sagemaker.delete_model_package(ModelPackageName=arn)
     with pytest.raises(ClientError):
         sagemaker.describe_model_package(ModelPackageName=arn)
+
+
+CARD = {"additional_information": {"custom_details": {"a": "b"}}, "model_overview": {"model_creator": "x"}}
+
+
+def container(uri: str) -> dict[str, Any]:
+    source = {"S3Uri": uri, "S3DataType": "S3Prefix", "CompressionType": "None"}
+    containers = [{"Image": "i", "ModelDataSource": {"S3DataSource": source}}]
+    types = {"SupportedContentTypes": ["application/json"], "SupportedResponseMIMETypes": ["application/json"]}
+    return {"InferenceSpecification": {"Containers": containers, **types}}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"CustomerMetadataProperties": {f"k{n}": "v" for n in range(51)}},
+        {"CustomerMetadataProperties": {"k": "v" * 257}},
+        {"CustomerMetadataProperties": {"k": "semi;colon"}},
+        container("s3://models/m1"),
+        {"ModelCard": {"ModelCardContent": "{", "ModelCardStatus": "Draft"}},
+        {"ModelCard": {"ModelCardContent": json.dumps({"my_field": 1}), "ModelCardStatus": "Draft"}},
+        {"ModelCard": {"ModelCardContent": json.dumps({"a": "x" * 100_000}), "ModelCardStatus": "Draft"}},
+        {
+            "ModelCard": {
+                "ModelCardContent": json.dumps({"additional_information": {"custom_details": {"a": "x" * 1025}}}),
+                "ModelCardStatus": "Draft",
+            }
+        },
+    ],
+)
+def test_what_a_package_may_not_hold_is_refused_and_leaves_no_version(sagemaker: Any, wrong: dict[str, Any]) -> None:
+    before = len(
+        sagemaker.list_model_packages(ModelPackageGroupName="birds", MaxResults=100)["ModelPackageSummaryList"]
+    )
+    with pytest.raises(ClientError) as caught:
+        register(sagemaker, **wrong)
+    assert caught.value.response["Error"]["Code"] == "ValidationException"
+    after = sagemaker.list_model_packages(ModelPackageGroupName="birds", MaxResults=100)["ModelPackageSummaryList"]
+    assert len(after) == before
+
+
+def test_card_metrics_and_source_are_described(sagemaker: Any) -> None:
+    statistics = {"ContentType": "application/json", "S3Uri": "s3://models/m1/metrics.json"}
+    card = {"ModelCardContent": json.dumps(CARD), "ModelCardStatus": "Draft"}
+    metrics = {"ModelQuality": {"Statistics": statistics}}
+    arn = register(sagemaker, ModelCard=card, ModelMetrics=metrics, **container("s3://models/m1/"))
+    found = sagemaker.describe_model_package(ModelPackageName=arn)
+    assert (found["ModelCard"], found["ModelMetrics"]) == (card, metrics)
+
+
+def test_who_made_and_who_changed_a_version_is_who_signed(aws: LocalAws, sagemaker: Any) -> None:
+    arn = register(sagemaker)
+    made = sagemaker.describe_model_package(ModelPackageName=arn)
+    user = aws.client("iam").create_user(UserName="ada")["User"]
+    key = aws.client("iam").create_access_key(UserName="ada")["AccessKey"]
+    ada = boto3.client(
+        "sagemaker",
+        region_name="us-east-1",
+        endpoint_url=aws.endpoint,
+        aws_access_key_id=key["AccessKeyId"],
+        aws_secret_access_key=key["SecretAccessKey"],
+    )
+    ada.update_model_package(ModelPackageArn=arn, ModelApprovalStatus="Approved")
+    found = sagemaker.describe_model_package(ModelPackageName=arn)
+    assert found["LastModifiedBy"]["IamIdentity"]["Arn"] == user["Arn"]
+    assert found["CreatedBy"] == made["CreatedBy"] != found["LastModifiedBy"]
+
+
+def test_a_change_of_metadata_does_not_look_like_an_approval(
+    aws: LocalAws, sagemaker: Any, queue: Callable[..., tuple[str, str]], messages: Callable[..., list[dict[str, Any]]]
+) -> None:
+    url, target = queue("changes")
+    arn = register(sagemaker, ModelApprovalStatus="Approved")
+    events = aws.client("events")
+    events.put_rule(Name="changes", EventPattern=json.dumps({"source": ["aws.sagemaker"]}))
+    events.put_targets(Rule="changes", Targets=[{"Id": "q", "Arn": target}])
+    sagemaker.update_model_package(
+        ModelPackageArn=arn, ModelApprovalStatus="Approved", CustomerMetadataProperties={"a": "1"}
+    )
+    changed = json.loads(messages(url)[0]["Body"])["detail"]
+    assert (changed["ModelApprovalStatus"], changed["UpdatedModelPackageFields"]) == (
+        "Approved",
+        ["CustomerMetadataProperties"],
+    )

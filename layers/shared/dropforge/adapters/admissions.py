@@ -1,6 +1,6 @@
 """Who carries out a run: the claim of an attempt with its lease, in one transaction."""
 
-from dropforge.adapters import arrivals, checkpoints, clock, holding, ledger
+from dropforge.adapters import arrivals, checkpoints, clock, holding, ledger, recalls
 from dropforge.domain import attempts
 from dropforge.domain.datasets import Dataset
 from dropforge.domain.plans import Plan, longest_hours
@@ -11,10 +11,11 @@ from dropforge.errors import Conflict, Unavailable
 def claim(plan: Plan, dataset: Dataset, execution: str) -> Admission:
     """Claim the plan's run for an execution, or say which run it joins.
 
-    Raises Conflict (IdentityCollision; RunOver when somebody has cancelled the upload), NotReady (StillEnding) while something of the attempt before
-    is left, Unavailable after a lost race.
+    Raises Conflict (DatasetRecalled; IdentityCollision; RunOver when somebody has cancelled the upload), NotReady (StillEnding) while something of
+    the attempt before is left, Unavailable after a lost race.
     """
     _refuse_cancelled(dataset, execution)
+    recalls.require_none(dataset.project, dataset.digest)
     run_id = ledger.run_id_of(plan.identity, plan.run_id)
     existing = ledger.run(run_id)
     decision = decide(existing, plan.identity, execution)

@@ -12,12 +12,12 @@ UPLOAD#, RUN#        ENTRY#<key>         the timeline
 OPEN                 UPLOAD#<upload id>  uploads that are neither a run yet nor over
 LEASE                <run id>#<attempt>  attempts that may cost money, until a read has found nothing left of them
 
-The order in which a project's rows came is in places.py, what runs wait for in waits.py.
+The order in which a project's rows came is in places.py, what was learned from which content in contents.py, what runs wait for in waits.py.
 """
 
 from collections.abc import Iterator
 
-from dropforge.adapters import places, table
+from dropforge.adapters import contents, places, table
 from dropforge.adapters.table import ABSENT, Change, Check, Condition
 from dropforge.domain.checkpoints import Verified
 from dropforge.domain.datasets import Dataset
@@ -123,7 +123,8 @@ def arrival_by_id(upload_id: str) -> Arrival | None:
 
 
 def record_dataset(dataset: Dataset) -> None:
-    """Record a dataset version. The same content again changes nothing: the first upload stays its source."""
+    """Record a dataset version. The same content again changes nothing of it: the first upload stays its source, and the next is found, too."""
+    contents.record(dataset)
     table.put(f"DATASET#{dataset.id}", "DATASET", dataset, {"digest": dataset.digest}, ABSENT)
 
 
@@ -203,7 +204,8 @@ def _claim(run: Run, lease: Lease, when: Condition, *more: Change) -> bool:
         {"execution": run.execution},
     )
     uncancelled = Check(f"UPLOAD#{run.upload.id}", "UPLOAD", wanted)
-    return table.change(_run(run, when), Change("LEASE", _attempt(run), lease), named, uncancelled, *more)
+    leased = Change("LEASE", _attempt(run), lease)
+    return table.change(_run(run, when), leased, named, uncancelled, *contents.of_run(run), *more)
 
 
 def _run(run: Run, when: Condition) -> Change:
@@ -217,13 +219,13 @@ def _attempt(run: Run) -> str:
     return f"{run.id}#{run.attempt}"
 
 
-def end(run: Run) -> bool:
-    """Write an attempt's terminal status. Returns False when it has one already, or is not the newest attempt.
+def end(run: Run, *more: Change | Check) -> bool:
+    """Write an attempt's terminal status, and with it `more`. Returns False when it has one already, is not the newest, or a check does not hold.
 
     A run that somebody has cancelled cannot succeed any more.
     """
     wanted = " AND attribute_not_exists(cancelled_at)" if run.status == "succeeded" else ""
-    return table.change(_run(run, _still_running(run, wanted)))
+    return table.change(_run(run, _still_running(run, wanted)), *more)
 
 
 def cancel(run: Run, cancellation: Cancellation) -> bool:

@@ -1,6 +1,6 @@
 """A preview: a dataset's plan beside what the ledger and the cluster say of it now. Nothing is written, and the cluster need not answer."""
 
-from dropforge.adapters import aws, connections, content, planning, queues, settings
+from dropforge.adapters import aws, connections, content, planning, queues, recalls, settings
 from dropforge.domain import manifests
 from dropforge.domain.datasets import Dataset
 from dropforge.domain.fits import Fit, need_of
@@ -12,8 +12,9 @@ from dropforge.errors import InvalidInput, QuotaExceeded, Unavailable
 
 
 def preview(asked: ToPreview) -> Preview:
-    """Return what a run would do. Raises what PlanRun would, and what says that there is no such dataset."""
+    """Return what a run would do. Raises what PlanRun and AdmitRun would, and what says that there is no such dataset."""
     dataset = asked.draft.dataset(asked.project, asked.dataset) if asked.draft else content.dataset(asked)
+    recalls.require_none(dataset.project, dataset.digest)
     plan = planning.make(settings.datasets_bucket(), dataset, asked.run)
     drawn = manifests.draw(plan, dataset)
     return _preview(plan, dataset, drawn, uploaded=asked.draft is None or content.holds(dataset))

@@ -7,12 +7,16 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from dropforge import naming
-from dropforge.adapters import aws
+from dropforge.adapters import aws, settings
 from dropforge.domain.models import Package, token
+from dropforge.domain.recalls import REJECTED, Mark, Standing
 from dropforge.domain.runs import Run
+from dropforge.errors import NotFound
 
 if TYPE_CHECKING:
-    from mypy_boto3_sagemaker.type_defs import ModelPackageSummaryTypeDef
+    from mypy_boto3_sagemaker.type_defs import DescribeModelPackageOutputTypeDef, ModelPackageSummaryTypeDef
+
+RECALLED = "recalled"  # the property of a package whose dataset is recalled: since when
 
 
 def ensure_group(project: str, dataset: str) -> str:
@@ -42,6 +46,7 @@ def register(group: str, package: Package) -> str:
             "Containers": [
                 {
                     "Image": package.image,
+                    "Environment": package.environment,
                     "ModelDataSource": {
                         "S3DataSource": {"S3Uri": package.uri, "S3DataType": "S3Prefix", "CompressionType": "None"}
                     },
@@ -51,6 +56,10 @@ def register(group: str, package: Package) -> str:
             "SupportedResponseMIMETypes": ["application/json"],
         },
         CustomerMetadataProperties=package.properties,
+        ModelMetrics={
+            "ModelQuality": {"Statistics": {"ContentType": "application/json", "S3Uri": package.metrics_uri}}
+        },
+        ModelCard={"ModelCardContent": package.card, "ModelCardStatus": "Draft"},
     )
     return answer["ModelPackageArn"]
 
@@ -60,6 +69,64 @@ def reject(arn: str, why: str) -> None:
     aws.sagemaker().update_model_package(
         ModelPackageArn=arn, ModelApprovalStatus="Rejected", ApprovalDescription=why[:1024]
     )
+
+
+def standing(arn: str) -> Standing:
+    """Return how a package stands now."""
+    found = _describe(arn)
+    if found is None:
+        return Standing(approval="Deleted")
+    return Standing(
+        approval=found.get("ModelApprovalStatus", "PendingManualApproval"),
+        description=found.get("ApprovalDescription", ""),
+        recalled=found.get("CustomerMetadataProperties", {}).get(RECALLED, ""),
+    )
+
+
+def _describe(arn: str) -> "DescribeModelPackageOutputTypeDef | None":
+    try:
+        return aws.sagemaker().describe_model_package(ModelPackageName=arn)
+    except ClientError as error:
+        if "does not exist" in str(error).lower():
+            return None
+        raise
+
+
+def mark_recalled(mark: Mark, at: str) -> None:
+    """Mark a package as recalled, and reject it where it is not: nobody may deploy it. Nothing that is so already is written."""
+    rejected = {"ModelApprovalStatus": REJECTED, "ApprovalDescription": mark.said} if mark.changed else {}
+    aws.sagemaker().update_model_package(
+        ModelPackageArn=mark.arn,
+        CustomerMetadataProperties={RECALLED: at},
+        **rejected,  # type: ignore[arg-type]
+    )
+
+
+def unmark_recalled(mark: Mark, *, restore: bool) -> None:
+    """Take the mark of a recall from a package, and give its approval back where `restore` says so."""
+    before = {"ModelApprovalStatus": mark.before.approval, "ApprovalDescription": mark.before.description}
+    aws.sagemaker().update_model_package(
+        ModelPackageArn=mark.arn,
+        CustomerMetadataPropertiesToRemove=[RECALLED],
+        **(before if restore else {}),  # type: ignore[arg-type]
+    )
+
+
+def arn(reference: str) -> str:
+    """Return the ARN of a package that may be given as `group/version`."""
+    if reference.startswith("arn:"):
+        return reference
+    partition, _, region, account = settings.machine_arn().split(":")[1:5]
+    return f"arn:{partition}:sagemaker:{region}:{account}:model-package/{reference}"
+
+
+def run_of(arn: str) -> tuple[str, int]:
+    """Return the run that a package says it came from, and which attempt of it. Raises NotFound (ModelUnknown)."""
+    found = _describe(arn)
+    said = found.get("CustomerMetadataProperties", {}) if found is not None else {}
+    if "run" not in said:
+        raise NotFound("ModelUnknown", f"The registry has no `{arn}` that Dropforge has registered.", {"model": arn})
+    return said["run"], int(said.get("attempt", "1"))
 
 
 def find_of_run(run: Run) -> str | None:

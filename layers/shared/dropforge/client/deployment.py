@@ -20,9 +20,11 @@ from dropforge.domain.explanations import Explanation
 from dropforge.domain.inputs import Cancelled, Retried
 from dropforge.domain.journeys import OVER, Journey
 from dropforge.domain.previews import Preview
+from dropforge.domain.recalls import Recalled
 from dropforge.domain.rosters import MOST, Line, Roster
 from dropforge.domain.run_reports import RunReport
 from dropforge.domain.runs import OPEN
+from dropforge.domain.traces import ModelLine, Models, Trace
 from dropforge.domain.uploads import PREFIX, RunBlock, Upload, locate
 from dropforge.domain.values import Value, stamped
 from dropforge.errors import InvalidInput
@@ -148,6 +150,32 @@ class Client:
     def retry(self, reference: str) -> Retried:
         """Start the next attempt of a run."""
         return orders.send(self._addresses, "retry_run", {"run": reference}, Retried)
+
+    def models(self, project: str = "", dataset: str = "", limit: int = 20) -> list[ModelLine]:
+        """Return the registered models of one project or of all of yours, the newest first; at most `limit`."""
+        found: list[ModelLine] = []
+        before = ""
+        while len(found) < limit:
+            wanted = {"project": project, "dataset": dataset, "before": before, "limit": min(MOST, limit - len(found))}
+            models = orders.send(self._addresses, "list_models", wanted, Models)
+            found += models.lines
+            before = models.before
+            if not before:
+                break
+        return found
+
+    def lineage(self, model: str) -> Trace:
+        """Return what a model came from: its passport, found whole. A model is named by its ARN, its `group/version` or the run that made it."""
+        return orders.send(self._addresses, "trace_model", {"model": model}, Trace)
+
+    def descendants(self, of: str) -> Trace:
+        """Return which models came of a dataset (`project/dataset[/version]`), an object (`s3://...[?versionId=...]`) or a run."""
+        return orders.send(self._addresses, "trace_model", {"of": of}, Trace)
+
+    def recall(self, subject: str, reason: str, *, lift: bool = False) -> Recalled:
+        """Forbid models of a dataset or an object, and reject those that are there; or `lift` that."""
+        wish = {"subject": subject, "reason": reason, "lift": lift}
+        return orders.send(self._addresses, "recall_dataset", wish, Recalled)
 
     def logs(self, reference: str, step: str = "", attempt: int = 0) -> list[Log]:
         """Return the logs of a run's attempt (the newest for 0), oldest job first, all steps for an empty `step`."""

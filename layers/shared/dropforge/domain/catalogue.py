@@ -172,7 +172,7 @@ CATALOGUE: dict[str, Entry] = {
         "InvalidInput",
         "The request cannot be read, or does not say who sent it.",
         "you",
-        "Use `dropforge cancel` or `dropforge retry`; they sign the request as the function's URL wants it.",
+        "Use the command `dropforge`; it asks and signs as the function's URL wants it.",
     ),
     "DatasetUnknown": Entry(
         "NotFound",
@@ -227,6 +227,30 @@ CATALOGUE: dict[str, Entry] = {
         "The run has ended, or is being cancelled; what was still under way for it was undone.",
         "you",
         "Nothing; use `dropforge retry` when you want the model after all.",
+    ),
+    "PassportDiffers": Entry(
+        "Conflict",
+        "Another passport lies beside the model than the one that this run would write.",
+        "the platform team",
+        "Find out who wrote the object that is named; delete it if it is wrong, then `dropforge retry`.",
+    ),
+    "DatasetRecalled": Entry(
+        "Conflict",
+        "The dataset was recalled: no model may be made of it.",
+        "you",
+        "Drop a corrected dataset; or, when the recall was a mistake, have a member lift it with `dropforge recall ... --lift`, then retry.",
+    ),
+    "DataUnknown": Entry(
+        "NotFound",
+        "Nothing of that name was ever believed as a dataset.",
+        "you",
+        "Name a dataset (project/dataset, or with its version), an object that was uploaded as part of one (s3://...), or a run.",
+    ),
+    "ModelUnknown": Entry(
+        "NotFound",
+        "No such model is registered.",
+        "you",
+        "Take the ARN, `group/version` or run id from `dropforge models`.",
     ),
     "FileSystemTaskFailed": Entry(
         "WorkloadFailed",

@@ -151,6 +151,26 @@ class ModelRegistered(Announcement):
     loss_after: float | None = None
 
 
+class ModelRecalled(Announcement):
+    """What a model learned from was recalled, so nobody may deploy it; its package is rejected. `approval_before` is what it was."""
+
+    run_id: str
+    attempt: int
+    model_arn: str
+    dataset_id: str
+    approval_before: str
+
+
+class ModelRestored(Announcement):
+    """The recall of what a model learned from was lifted. `kept`: somebody has decided on the package since, and that stays."""
+
+    run_id: str
+    attempt: int
+    model_arn: str
+    dataset_id: str
+    kept: bool
+
+
 class LeaseExpired(Announcement):
     """An attempt has held what costs money for longer than it said it would; it is stopped."""
 

@@ -178,3 +178,11 @@ class Swept(Value):
     starts: int = 0
     runs: int = 0
     jobs: int = 0
+
+
+class Traced(Value):
+    """What WriteLineage has made sure of: how many entities and associations stand; none for a run without a passport."""
+
+    run_id: str
+    model_arn: str = ""
+    written: int = 0

@@ -18,7 +18,7 @@ from dropforge.domain.datasets import Dataset
 from dropforge.domain.evaluations import Better, Incumbent
 from dropforge.domain.gates import check as check_gate
 from dropforge.domain.prices import ceiling_usd, check_budget
-from dropforge.domain.recipes import MAX_STEPS, Recipe, Resources, Scalar, Step, Stuck, resolve
+from dropforge.domain.recipes import MAX_STEPS, Inference, Recipe, Resources, Scalar, Step, Stuck, resolve
 from dropforge.domain.requests import RunRequest
 from dropforge.domain.values import Sha256, Slug, Value, digest
 from dropforge.errors import InvalidInput
@@ -86,6 +86,7 @@ class Plan(Value):
     steps: tuple[PlannedStep, ...] = Field(min_length=1, max_length=MAX_STEPS + 1)
     measures: dict[str, Better] = Field(default_factory=dict)
     sources: tuple[str, ...]
+    inference: Inference | None = None
 
 
 def ingredients(
@@ -159,6 +160,7 @@ def plan(dataset: Dataset, request: RunRequest, recipe: Recipe, project: Project
         steps=steps,
         measures=recipe.measures,
         sources=dataset.sources,
+        inference=recipe.inference,
     )
 
 

@@ -69,10 +69,17 @@ class Stuck(Value):
     at_least_seconds: int = Field(default=300, gt=0)
 
 
+class Inference(Value):
+    """What serves the model, as the registry says it: a container image and its environment. Nothing here has been served by it."""
+
+    image: str = Field(min_length=1, max_length=255)
+    environment: dict[str, str] = Field(default_factory=dict, max_length=100)
+
+
 class Recipe(Value):
     """One file of recipes/. A row of more than `max_tokens` tokens (its bytes divided by `bytes_per_token`) cannot be trained on.
 
-    `tools` says whether rows that call functions can.
+    `tools` says whether rows that call functions can. Without `inference` the registry names the image that trained.
     """
 
     name: Slug
@@ -91,6 +98,7 @@ class Recipe(Value):
     max_tokens: int | None = Field(default=None, gt=0)
     bytes_per_token: float = Field(default=4.0, gt=0)
     stuck: Stuck = Stuck()
+    inference: Inference | None = None
 
     @field_validator("steps")
     @classmethod
@@ -103,10 +111,10 @@ class Recipe(Value):
 
     @property
     def digest(self) -> str:
-        """The identity of the recipe, 64 hex: any change to the file is another recipe, and a new release with more to say is none."""
+        """The identity of the recipe, 64 hex: any change of how it trains is another recipe; what serves the model, or a new release's keys, is none."""
         steps = [step.model_dump(mode="json") for step in self.steps]
         said = [{key: value for key, value in step.items() if key not in LATER or value} for step in steps]
-        return digest({**self.model_dump(mode="json"), "steps": said})
+        return digest({**self.model_dump(mode="json", exclude={"inference"}), "steps": said})
 
     @property
     def measures(self) -> dict[str, Better]:
