@@ -65,6 +65,13 @@ def test_without_held_out_rows_there_are_no_held_out_numbers(site: Site, evaluat
     assert set(ended.model("candidate")["numbers"]) == {"training_loss", "training_perplexity"}
 
 
+def test_training_rows_may_be_left_unread(site: Site, evaluate: Evaluate) -> None:
+    (site.mount / "train.jsonl").rename(site.mount / "elsewhere")
+    ended = evaluate(site, site.mount / "lora", "--training-rows=0")
+    (site.mount / "elsewhere").rename(site.mount / "train.jsonl")
+    assert set(ended.model("candidate")["numbers"]) == {"loss", "perplexity", "exact_match"}
+
+
 def test_the_same_evaluation_again_gives_the_same_report(site: Site, evaluate: Evaluate) -> None:
     assert evaluate(site, site.mount / "lora").message == evaluate(site, site.mount / "lora").message
 
