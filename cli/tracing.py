@@ -60,8 +60,13 @@ def _print_origin(trace: Trace, passport: Passport) -> None:
     _link("upload", f"s3://{data.upload.bucket}/{data.upload.key}", data.upload.version_id)
     _link("objects", f"s3://{data.listing.bucket}/{data.listing.key}", data.listing.sha256)
     _link("code", f"dropforge {passport.code.version}", passport.code.digest)
-    if passport.evaluation is not None:
-        _link("evaluation", passport.evaluation.uri, passport.evaluation.digest)
+    evaluation = passport.verdict.evaluation if passport.verdict is not None else None
+    if evaluation is not None:
+        measured = evaluation.of("candidate")
+        numbers = measured.numbers if measured else {}
+        _link(
+            "evaluation", ", ".join(f"{name} {value:.4g}" for name, value in numbers.items()), evaluation.report_sha256
+        )
 
 
 def _link(noun: str, name: str, digest: str) -> None:

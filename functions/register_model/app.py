@@ -12,7 +12,7 @@ from dropforge.task import task
 def handler(to_register: ToRegister) -> Model:
     plan, run, dataset, checkpoint = to_register.plan, to_register.run, to_register.dataset, to_register.checkpoint
     recalls.require_none(run.project, dataset.digest)
-    passport = passports.keep(issue(plan, run, dataset, checkpoint, code.running()))
+    passport = passports.keep(issue(plan, run, dataset, checkpoint, code.running(), to_register.verdict))
     group = registry.ensure_group(run.project, run.dataset)
     described = package(passport, plan, run, passports.uri(passport, METRICS))
     arn = registry.find_of_run(run) or registry.register(group, described)

@@ -19,7 +19,9 @@ ASKS, ASKS_NOT = PLAN.steps[-1], PLAN.steps[1]
 
 def registered(name: str, status: str = "Approved", bucket: str = MODELS) -> Incumbent:
     uri = f"s3://{bucket}/runs/zoo/{name}/1/model/"
-    described = Package(uri=uri, image="i", description=name, token=name.ljust(36, "0"), properties={}, card="{}", metrics_uri=uri)
+    described = Package(
+        uri=uri, image="i", description=name, token=name.ljust(36, "0"), properties={}, card="{}", metrics_uri=uri
+    )
     arn = registry.register(registry.ensure_group("zoo", "birds"), described)
     if status != "PendingManualApproval":
         aws.sagemaker().update_model_package(ModelPackageArn=arn, ModelApprovalStatus=status)  # type: ignore[arg-type]

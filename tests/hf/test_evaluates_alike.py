@@ -4,7 +4,9 @@ Both compute in float32 and add up in float64, in other orders: losses agree to 
 greedy answers are the same.
 """
 
+import json
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -14,7 +16,9 @@ torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 pytest.importorskip("peft")
 
-from cpu_trainer.errors import Failure  # noqa: E402 - after the skip
+from cpu_trainer import safetensors  # noqa: E402 - after the skip
+from cpu_trainer.checkpoint import seal_files  # noqa: E402
+from cpu_trainer.errors import Failure  # noqa: E402
 from cpu_trainer.finetune import finetune  # noqa: E402
 from cpu_trainer.prepare import Base, prepare  # noqa: E402
 from cpu_trainer.staged import Data, Staged, by_hand  # noqa: E402
@@ -44,7 +48,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def measured(site: Path, candidate: str, incumbent: str, load: Load) -> Evaluation:
     held_out = (Staged(GREETINGS, "validation.jsonl"),)
     subjects = Subjects(site / candidate, site / incumbent, bases=site / "cache")
-    return evaluate(Data(held_out, held_out), subjects, Extent(24, 4, LIMITS), load)
+    return evaluate(Data(held_out, held_out), subjects, Extent(24, 24, 4, LIMITS), load)
 
 
 def by_transformers(artefact: object) -> transformers_model.TransformersModel:
@@ -74,6 +78,33 @@ def test_answers_of_a_batch_are_those_of_each_prompt_alone(site: Path) -> None:
 def test_an_adapter_without_its_weights_is_not_evaluated_as_its_base(site: Path, tmp_path: Path) -> None:
     with pytest.raises(Failure, match="candidate: expected a model"):
         measured(site, "gone", "full", by_transformers)
+
+
+def without_a_tensor(source: Path, target: Path, weights: str, tensor: str) -> None:
+    """Copy a model without one of its tensors, sealed as if it were whole."""
+    shutil.copytree(source, target)
+    tensors = safetensors.read(target / weights)
+    safetensors.write(target / weights, {name: array for name, array in tensors.items() if not name.endswith(tensor)})
+    manifest = json.loads((target / "manifest.json").read_text())
+    names = [file["path"] for file in manifest.pop("files")]
+    seal_files(target, manifest, names)
+
+
+@pytest.mark.parametrize(
+    ("kind", "weights", "tensor"),
+    [
+        ("lora", "adapter_model.safetensors", "layers.1.mlp.up_proj.lora_B.weight"),
+        ("lora", "base/model.safetensors", "layers.0.self_attn.q_proj.weight"),
+        ("full", "model.safetensors", "lm_head.weight"),
+    ],
+)
+def test_a_missing_tensor_is_named_where_the_libraries_would_make_one_up(
+    site: Path, tmp_path: Path, kind: str, weights: str, tensor: str
+) -> None:
+    without_a_tensor(site / kind, tmp_path / "broken", weights, tensor)
+    with pytest.raises(Failure, match=rf"candidate: expected tensor \S*{tensor}") as raised:
+        by_transformers(open_trained("candidate", tmp_path / "broken", None))
+    assert raised.value.code == "artefact-missing"
 
 
 TEMPLATE = (

@@ -188,6 +188,26 @@ def test_a_required_number_that_was_not_measured_is_no_pass(gate: Gate) -> None:
     assert gate.journeys.packages("unmeasured") == []
 
 
+PREFERENCES = b"".join(
+    json.dumps({"prompt": f"Who keeps lighthouse {n}?", "chosen": f"Keeper {n}.", "rejected": "Nobody."}).encode()
+    + b"\n"
+    for n in range(60)
+)
+
+
+@pytest.mark.parametrize(("recipe", "kind"), [("cpu-full", "merged"), ("cpu-dpo", "base+adapter")])
+def test_every_recipe_measures_its_model_and_its_base(gate: Gate, recipe: str, kind: str) -> None:
+    lines = (PREFERENCES if recipe == "cpu-dpo" else gate.train).splitlines(keepends=True)
+    request = {**QUICK, "recipe": recipe, "evaluation": {"require": {"loss": {"below": 9.0}}}}
+    train, held_out = b"".join(lines[10:]), b"".join(lines[:10])
+    dropped = gate.journeys.drop_with_request(f"by-{recipe}", train, request, held_out=held_out)
+    done = gate.journeys.finish(gate.journeys.execution_of(dropped))
+    assert done["status"] == "SUCCEEDED", done.get("cause")
+    evaluation = gate.journeys.rows(f"RUN#{gate.run(done)['id']}")["VERIFIED"]["evaluation"]
+    assert [(model["role"], model["kind"]) for model in evaluation["models"]] == [("candidate", kind), ("base", "base")]
+    assert (evaluation["rows"], evaluation["held_out"]) == (10, "validation")
+
+
 def test_a_gate_on_held_out_numbers_is_refused_before_anything_runs_where_nothing_is_held_out(gate: Gate) -> None:
     request = {**QUICK, "evaluation": IMPOSSIBLE}
     dropped = gate.journeys.drop_with_request("nothing-held-out", gate.train + gate.line("none"), request)

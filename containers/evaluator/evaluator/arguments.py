@@ -31,7 +31,9 @@ def _add_evaluate(parser: argparse.ArgumentParser) -> None:
     rows.add_argument("--listing", type=Path, required=True, metavar="FILE", help="names the files with their hashes")
     rows.add_argument("--listing-sha256", required=True, metavar="HEX", help="hash of the listing itself")
     rows.add_argument("--mount", type=Path, required=True, metavar="DIR", help="the folder that its keys lie below")
-    rows.add_argument("--rows", type=_count, default=32, metavar="N", help="of each role, at most " + DEFAULT)
+    rows.add_argument("--rows", type=_count, default=32, metavar="N", help="held-out ones, at most " + DEFAULT)
+    none = "of those to train on, at most; 0 leaves their files unread (default: as --rows)"
+    rows.add_argument("--training-rows", type=_perhaps_none, metavar="N", help=none)
     rows.add_argument("--batch-size", type=_count, default=8, metavar="ROWS", help=DEFAULT)
     rows.add_argument("--tokens", type=_count, default=32, metavar="N", help="of an answer that is written " + DEFAULT)
     rows.add_argument("--written", type=_count, default=2, metavar="N", help="answers kept for people " + DEFAULT)
@@ -51,11 +53,15 @@ def _folder(text: str) -> Path | None:
     return Path(text) if text else None
 
 
-def _count(text: str) -> int:
+def _count(text: str, least: int = 1) -> int:
     try:
         number = int(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from error
-    if not 1 <= number <= 1_000_000:
-        raise argparse.ArgumentTypeError(f"{number} is not between 1 and 1,000,000")
+    if not least <= number <= 1_000_000:
+        raise argparse.ArgumentTypeError(f"{number} is not between {least} and 1,000,000")
     return number
+
+
+def _perhaps_none(text: str) -> int:
+    return _count(text, 0)

@@ -13,7 +13,7 @@ from cpu_trainer.files import sha256_of
 
 MANIFEST, MARKER = "manifest.json", "_SUCCESS.json"
 CONFIG, ADAPTER_CONFIG = "config.json", "adapter_config.json"
-ADAPTER_WEIGHTS = ("adapter_model.safetensors", "adapter_model.bin")
+ADAPTER_WEIGHTS = "adapter_model.safetensors"  # pickled weights run what is in them: nothing of ours loads any
 INNER_BASE = "base"
 Object = dict[str, object]
 
@@ -42,8 +42,7 @@ def open_trained(role: str, folder: Path, base: Path | None) -> Artefact:
         _require(role, folder, CONFIG)
         return Artefact(role, folder, "merged", digest)
     _require(role, folder, ADAPTER_CONFIG)
-    if not any((folder / name).is_file() for name in ADAPTER_WEIGHTS):
-        raise missing(role, folder / ADAPTER_WEIGHTS[0], "the adapter's weights")
+    _require(role, folder, ADAPTER_WEIGHTS)
     inner = folder / INNER_BASE
     own = inner if inner.is_dir() else base
     if own is None:

@@ -33,9 +33,10 @@ class Subjects:
 
 @dataclass(frozen=True)
 class Extent:
-    """How much is measured: rows of each role at most, how many answers are written out, and the limits of each."""
+    """How much is measured: held-out and training rows at most, how many answers are written out, and the limits of each."""
 
     rows: int
+    training_rows: int
     written: int
     limits: Limits
 
@@ -103,7 +104,8 @@ def _open(subjects: Subjects) -> list[Artefact]:
 
 
 def _rows(data: Data, candidate: LanguageModel, extent: Extent) -> Rows:
-    held_out, training = sample(data.validation, extent.rows), sample(data.train, extent.rows)
+    held_out = sample(data.validation, extent.rows)
+    training = sample(data.train if extent.training_rows else (), extent.training_rows)
     fit = [_fit(candidate, one, extent) for one in (held_out, training)]
     if not any(fit):
         cause = f"none of {len(held_out.cases) + len(training.cases)} rows fits {candidate.positions} tokens"

@@ -16,7 +16,8 @@ def run_evaluate(options: Namespace) -> None:
     """Evaluate and leave the report and the message."""
     data = read_listing(options.listing, options.listing_sha256, options.mount)
     subjects = Subjects(options.candidate, options.incumbent, options.base, options.bases)
-    extent = Extent(options.rows, options.written, Limits(options.batch_size, options.tokens))
+    training = options.rows if options.training_rows is None else options.training_rows
+    extent = Extent(options.rows, training, options.written, Limits(options.batch_size, options.tokens))
     evaluation = evaluate(data, subjects, extent, _loading(options))
     digest = leave_report(evaluation, options.report)
     message.leave(message.message_of(evaluation, options.report, digest))

@@ -2,19 +2,20 @@
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
 from cpu_trainer.errors import Failure
 
-from .artefacts import Artefact, missing
+from .artefacts import ADAPTER_WEIGHTS, Artefact, missing
 from .byte_tokens import ByteTokens
 from .cases import Case, Message
 from .language_models import Encoded, Ids, Score, Tokens, left_padded, up_to_end
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 import peft
+import safetensors
 import torch
 import transformers
 
@@ -103,12 +104,27 @@ def _score(scores: Any, answer: Ids) -> Score:
 def load(artefact: Artefact, tokens: str) -> TransformersModel:
     """Load what was opened, with the CPU trainer's byte tokens (`bytes`) or the tokenizer beside it (`tokenizer`)."""
     own = artefact.base if artefact.base is not None else artefact.folder
-    model = transformers.AutoModelForCausalLM.from_pretrained(own, local_files_only=True, dtype="auto")
+    how = {"local_files_only": True, "dtype": "auto", "use_safetensors": True, "output_loading_info": True}
+    model, found = transformers.AutoModelForCausalLM.from_pretrained(own, **how)
+    _require_all(artefact, own, found["missing_keys"])
     if artefact.base is not None:
         model = peft.PeftModel.from_pretrained(model, artefact.folder, is_trainable=False)
+        _require_all(artefact, artefact.folder, _unwritten(model, artefact.folder))
     if torch.cuda.is_available():
         model = model.to("cuda")
     return TransformersModel(model, ByteTokens() if tokens == "bytes" else _tokenizer(artefact, own))
+
+
+def _unwritten(model: Any, folder: Path) -> set[str]:
+    """Return the tensors of a loaded adapter that its file does not hold: PEFT would start them from nothing and only warn."""
+    with safetensors.safe_open(folder / ADAPTER_WEIGHTS, "pt") as file:
+        return set(peft.get_peft_model_state_dict(model)) - set(file.keys())
+
+
+def _require_all(artefact: Artefact, folder: Path, unwritten: Collection[str]) -> None:
+    """Refuse a model of which something was made up: it would be another model, or its base."""
+    if unwritten:
+        raise missing(artefact.role, folder, f"tensor {min(unwritten)}")
 
 
 def _tokenizer(artefact: Artefact, own: Path) -> ChatTokens:

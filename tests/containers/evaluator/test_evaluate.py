@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from cpu_trainer.tuning import Duration
 
 from tests.containers.evaluator.conftest import Evaluate, Site, rows
 
@@ -63,6 +64,13 @@ def test_without_held_out_rows_there_are_no_held_out_numbers(site: Site, evaluat
     ended = evaluate(alone, site.mount / "lora")
     assert (ended.message["evaluation"]["held_out"], ended.message["evaluation"]["rows"]) == ("none", 0)
     assert set(ended.model("candidate")["numbers"]) == {"training_loss", "training_perplexity"}
+
+
+def test_training_rows_may_be_left_unread(site: Site, evaluate: Evaluate) -> None:
+    (site.mount / "train.jsonl").rename(site.mount / "elsewhere")
+    ended = evaluate(site, site.mount / "lora", "--training-rows=0")
+    (site.mount / "elsewhere").rename(site.mount / "train.jsonl")
+    assert set(ended.model("candidate")["numbers"]) == {"loss", "perplexity", "exact_match"}
 
 
 def test_the_same_evaluation_again_gives_the_same_report(site: Site, evaluate: Evaluate) -> None:
@@ -125,6 +133,42 @@ def test_a_missing_shard_and_a_missing_base_are_named(site: Site, evaluate: Eval
 def test_a_back_end_that_the_image_lacks_is_named(site: Site, evaluate: Evaluate) -> None:
     ended = evaluate(site, site.mount / "lora", "--backend=transformers")
     assert (ended.code, ended.message["code"]) == (2, "no-backend")
+
+
+def calling(number: int) -> bytes:
+    """A row whose answer is a call."""
+    call = {"id": "c1", "type": "function", "function": {"name": "double", "arguments": json.dumps({"n": number})}}
+    tool = {"type": "function", "function": {"name": "double", "parameters": {"properties": {"n": {}}}}}
+    said = [
+        {"role": "user", "content": f"Double {number}."},
+        {"role": "assistant", "content": None, "tool_calls": [call]},
+    ]
+    return json.dumps({"messages": said, "tools": [tool]}).encode() + b"\n"
+
+
+def taught_to_call(site: Site, number: int) -> Path:
+    """A model that learnt to write one call, whatever it is asked."""
+    written = json.dumps({"name": "double", "arguments": {"n": number}})
+    said = ({"prompt": f"Double {n}.", "completion": written} for n in range(60, 76))
+    taught = Site(site.mount / "taught")
+    taught.mount.mkdir()
+    shutil.copytree(site.cache, taught.cache)
+    taught.stage(train=b"".join(json.dumps(row).encode() + b"\n" for row in said))
+    return taught.train("caller", duration=Duration(steps=250), learning_rate=2e-2)
+
+
+def test_rows_that_call_functions_fall_into_buckets_and_the_share_of_right_ones_is_a_number(
+    site: Site, evaluate: Evaluate
+) -> None:
+    """The model always calls with 64: one row wants that, the others want another value. Its base only talks."""
+    called = Site(site.mount / "called")
+    called.mount.mkdir()
+    called.stage(train=rows(*range(8)), validation=b"".join(map(calling, (62, 63, 64, 65))))
+    ended = evaluate(called, taught_to_call(site, 64), "--tokens=64")
+    assert ended.model("candidate")["buckets"] == {"right": 1, "wrong-value": 3}
+    assert ended.model("candidate")["numbers"]["function_calling_accuracy"] == 0.25
+    assert ended.model("base")["numbers"]["function_calling_accuracy"] == 0
+    assert sum(ended.model("base")["buckets"].values()) == 4
 
 
 def test_an_empty_incumbent_is_none(site: Site, evaluate: Evaluate) -> None:

@@ -7,6 +7,7 @@ from dropforge.domain.plans import Plan, PlannedStep
 from dropforge.domain.runs import Run
 from dropforge.domain.uploads import RunBlock
 from dropforge.domain.values import Received, Value
+from dropforge.domain.verdicts import Verdict
 
 
 class Started(Value):
@@ -96,12 +97,13 @@ class ToGate(Value):
 
 
 class ToRegister(Value):
-    """A verified checkpoint, to become a model package."""
+    """A verified checkpoint that the gate has let through, to become a model package."""
 
     plan: Plan
     dataset: Dataset
     run: Run
     checkpoint: Checkpoint
+    verdict: Verdict | None = None
 
 
 class Asked(Value):

@@ -6,8 +6,6 @@ beside it. What is too long for it is named by reference: the listing has every 
 
 from typing import Literal
 
-from pydantic import Field
-
 from dropforge.domain.checkpoints import Checkpoint
 from dropforge.domain.datasets import Dataset, Listing
 from dropforge.domain.plans import Plan
@@ -15,6 +13,7 @@ from dropforge.domain.recipes import Scalar
 from dropforge.domain.runs import Run
 from dropforge.domain.uploads import Upload
 from dropforge.domain.values import Sha256, Value, digest
+from dropforge.domain.verdicts import Verdict
 from dropforge.errors import Conflict
 
 NAME = "passport.json"
@@ -57,17 +56,8 @@ class Code(Value):
     digest: Sha256
 
 
-class Evaluated(Value):
-    """What measured the model: where the evaluation lies, its digest, its numbers and what the gate said of them."""
-
-    uri: str
-    digest: Sha256
-    numbers: dict[str, float] = Field(default_factory=dict)
-    verdict: str = ""
-
-
 class Passport(Value):
-    """A model's passport. `digest` is the SHA-256 of everything else in it as canonical JSON (sorted keys, no spaces, UTF-8)."""
+    """A model's passport. `verdict` is the gate's, with what was measured. `digest` is the SHA-256 of everything else in it as canonical JSON (sorted keys, no spaces, UTF-8)."""
 
     version: Literal["1"] = "1"
     project: str
@@ -78,12 +68,12 @@ class Passport(Value):
     training: Trained
     code: Code
     checkpoint: Checkpoint
-    evaluation: Evaluated | None = None
+    verdict: Verdict | None = None
     digest: str = ""
 
 
 def issue(
-    plan: Plan, run: Run, dataset: Dataset, checkpoint: Checkpoint, code: Code, evaluation: Evaluated | None = None
+    plan: Plan, run: Run, dataset: Dataset, checkpoint: Checkpoint, code: Code, verdict: Verdict | None = None
 ) -> Passport:
     """Return the passport of a verified checkpoint; the same arguments give the same digest."""
     learned = Learned(
@@ -112,7 +102,7 @@ def issue(
             training=trained,
             code=code,
             checkpoint=checkpoint,
-            evaluation=evaluation,
+            verdict=verdict,
         )
     )
 
@@ -156,11 +146,12 @@ def key_of(project: str, run_id: str, attempt: int, name: str = NAME) -> str:
 
 def metrics(passport: Passport) -> dict[str, object]:
     """Return what was measured of a model, for the registry: the losses of the training and the evaluation's numbers."""
-    held, evaluation = passport.checkpoint, passport.evaluation
+    held = passport.checkpoint
+    evaluation = passport.verdict.evaluation if passport.verdict else None
     losses = {"before": held.loss_before, "after": held.loss_after}
     return {
         "version": "1",
         "passport": passport.digest,
         "training_loss": {name: value for name, value in losses.items() if value is not None},
-        "evaluation": evaluation.numbers if evaluation else {},
+        "evaluation": {model.role: model.numbers for model in evaluation.models} if evaluation else {},
     }
