@@ -57,7 +57,10 @@ class Code(Value):
 
 
 class Passport(Value):
-    """A model's passport. `verdict` is the gate's, with what was measured. `digest` is the SHA-256 of everything else in it as canonical JSON (sorted keys, no spaces, UTF-8)."""
+    """A model's passport. `verdict` is the gate's, with what was measured.
+
+    `digest` is the SHA-256 of everything else in it as canonical JSON (sorted keys, no spaces, UTF-8).
+    """
 
     version: Literal["1"] = "1"
     project: str

@@ -111,7 +111,7 @@ class Recipe(Value):
 
     @property
     def digest(self) -> str:
-        """The identity of the recipe, 64 hex: any change of how it trains is another recipe; what serves the model, or a new release's keys, is none."""
+        """The identity of the recipe, 64 hex: any change of how it trains is another recipe; what serves it, or keys of a new release, are none."""
         steps = [step.model_dump(mode="json") for step in self.steps]
         said = [{key: value for key, value in step.items() if key not in LATER or value} for step in steps]
         return digest({**self.model_dump(mode="json", exclude={"inference"}), "steps": said})
