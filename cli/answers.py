@@ -6,6 +6,7 @@ from dropforge.client import Dropped, Log
 from dropforge.client.doctor import Finding
 from dropforge.client.drafts import Checked
 from dropforge.client.tails import Part
+from dropforge.domain.approvals import Approval
 from dropforge.domain.checkpoint_shapes.contents import Opened
 from dropforge.domain.explanations import Explanation
 from dropforge.domain.failures import Failure
@@ -32,6 +33,7 @@ ANSWERS: dict[str, Any] = {
     "report": RunReport,
     "cancel": Cancelled,
     "cancel --wait": Journey | Cancelled,
+    "approve": Approval,
     "retry": Retried,
     "retry --wait": Journey,
     "models": tuple[ModelLine, ...],

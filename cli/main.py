@@ -6,7 +6,7 @@ from contextlib import suppress
 import typer
 from dropforge.client import Client, Refused
 
-from cli import acting, doctor, looking, offline, planning, reporting, show, tracing, verifying
+from cli import acting, approving, doctor, looking, offline, planning, reporting, show, tracing, verifying
 from cli.local import local
 from cli.output import errors
 
@@ -29,7 +29,7 @@ for _panel, _commands in (
             acting.retry,
         ),
     ),
-    ("Models", (tracing.models, tracing.lineage, tracing.recall)),
+    ("Models", (approving.approve, tracing.models, tracing.lineage, tracing.recall)),
 ):
     for _command in _commands:
         app.command(rich_help_panel=_panel)(_command)

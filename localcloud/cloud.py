@@ -93,7 +93,13 @@ class LocalCloud(AbstractContextManager["LocalCloud"]):
             self.aws.register_cluster(EKS_NAME, self.cluster.endpoint, self.cluster.ca_pem)
             self.file_system = self._make_file_system()
             self.aws.deny(self.fsx)
-            defaults = json.dumps({"recipe": "cpu-lora", "compute": {"instance_type": "local.cpu"}})
+            defaults = json.dumps(
+                {
+                    "recipe": "cpu-lora",
+                    "compute": {"instance_type": "local.cpu"},
+                    "promotion": {"approval": "automatic"},
+                }
+            )
             lost_after = str(max(1, round(LOST_AFTER_SECONDS / self.speed)))
             parameters = {"Environment": ENVIRONMENT, "DefaultRun": defaults, "SweepAfterSeconds": lost_after}
             parameters["WatchSeconds"] = str(LOOK_SECONDS)
@@ -179,7 +185,8 @@ class LocalCloud(AbstractContextManager["LocalCloud"]):
         }
         self._write("clusters", CLUSTER, cluster)
         you = self.client("sts").get_caller_identity()["Arn"]
-        self._write("projects", PROJECT, {"name": PROJECT, "team": TEAM, "cluster": CLUSTER, "members": [you]})
+        who = {"members": [you], "approvers": [you], "self_approval": True, "automatic_approval": True}
+        self._write("projects", PROJECT, {"name": PROJECT, "team": TEAM, "cluster": CLUSTER, **who})
         for name, image in self.images.items():
             self._push(image)
             uri = f"{REGISTRY}/{image.repository}@{image.digest}"

@@ -5,7 +5,7 @@ from typing import Any, get_args
 
 import pytest
 from dropforge import naming
-from dropforge.domain.events import Announcement, ExecutionDetail, ExecutionEnded
+from dropforge.domain.events import Announcement, ExecutionDetail, ExecutionEnded, PackageChanged
 from dropforge.domain.failures import read_cause
 from dropforge.domain.inputs import Tick
 from dropforge.domain.measures import STATES, RunOver
@@ -18,6 +18,7 @@ ANNOUNCED = {snake(value.__name__): value for value in Announcement.__subclasses
 RECEIVED: dict[str, type[Received]] = {
     "s3_object_created": ObjectCreated,
     "execution_ended": ExecutionEnded,
+    "package_changed": PackageChanged,
     "schedule_tick": Tick,
 }
 ENVELOPE = {"version", "id", "detail-type", "source", "account", "time", "region", "resources", "detail"}
@@ -75,7 +76,12 @@ def pattern(function: str) -> Document:
 
 
 @pytest.mark.parametrize(
-    ("function", "name"), [("ReceiveDrop", "s3_object_created"), ("ReportFailure", "execution_ended")]
+    ("function", "name"),
+    [
+        ("ReceiveDrop", "s3_object_created"),
+        ("ReportFailure", "execution_ended"),
+        ("ReceiveApproval", "package_changed"),
+    ],
 )
 def test_the_rule_of_a_function_lets_its_sample_through(function: str, name: str) -> None:
     event, rule = sample(name), pattern(function)

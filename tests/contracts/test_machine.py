@@ -35,6 +35,7 @@ ASKED_BY_PEOPLE = {
     "ListRuns",
     "CancelRun",
     "RetryRun",
+    "ApproveModel",
     "RecallDataset",
     "ListModels",
     "TraceModel",

@@ -201,9 +201,14 @@ def test_what_a_target_cannot_take_goes_to_the_dead_letters(rule: str, target: D
     assert target["DeadLetterConfig"]["Arn"] == {"Fn::GetAtt": ["DeadLetters", "Arn"]}
 
 
-def test_events_come_from_s3_from_executions_from_ourselves_and_from_the_clock() -> None:
+def test_events_come_from_s3_from_executions_from_the_registry_from_ourselves_and_from_the_clock() -> None:
     rules = resources("AWS::Events::Rule", transformed()).values()
-    assert {s for rule in rules for s in rule["EventPattern"]["source"]} == {"aws.s3", "aws.states", "dropforge"}
+    assert {s for rule in rules for s in rule["EventPattern"]["source"]} == {
+        "aws.s3",
+        "aws.states",
+        "aws.sagemaker",
+        "dropforge",
+    }
     schedules = resources("AWS::Scheduler::Schedule", transformed()).values()
     assert {s["Target"]["Arn"]["Fn::GetAtt"][0]: s["ScheduleExpression"] for s in schedules} == {
         "WatchJobs": "rate(1 minute)",
@@ -223,7 +228,17 @@ def test_training_again_is_off_until_somebody_names_a_dataset() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["CancelRun", "RetryRun", "DescribeRun", "ListRuns", "PreviewRun", "RecallDataset", "ListModels", "TraceModel"],
+    [
+        "CancelRun",
+        "RetryRun",
+        "DescribeRun",
+        "ListRuns",
+        "PreviewRun",
+        "RecallDataset",
+        "ListModels",
+        "TraceModel",
+        "ApproveModel",
+    ],
 )
 def test_a_function_that_answers_people_is_reached_by_a_url_that_iam_guards(name: str) -> None:
     assert FUNCTIONS[name]["FunctionUrlConfig"] == {"AuthType": "AWS_IAM"}

@@ -3,8 +3,9 @@
 import json
 from datetime import datetime
 
-from dropforge.adapters import ledger, machine, references, timeline, waits
+from dropforge.adapters import approvals, ledger, machine, references, timeline, waits
 from dropforge.adapters.references import Meant
+from dropforge.domain.approvals import Approval
 from dropforge.domain.failures import Failure, read_cause
 from dropforge.domain.journeys import Journey, Moment, Stage, jobs_of, lay_out
 from dropforge.domain.runs import Arrival, Progress, Run
@@ -45,6 +46,7 @@ def _journey(reference: str, execution: str, run: Run | None, arrival: Arrival |
     status = str(described.get("status") or _status(run, arrival))
     progress = waits.progress(run.id) if run else None
     moments = _moments(arn)
+    approval = approvals.of_run(run.id) if run is not None and run.execution == execution else None
     found = _recorded(execution, run, arrival) or (_cause(described) if status in _FAILED and described else None)
     return Journey(
         execution=execution,
@@ -55,12 +57,18 @@ def _journey(reference: str, execution: str, run: Run | None, arrival: Arrival |
         progress=progress,
         stages=lay_out(moments),
         jobs=jobs_of(moments),
-        result=json.loads(str(described["output"])) if "output" in described else None,
+        result=json.loads(str(described["output"])) if "output" in described else _registered(approval),
         failure=found and found.shortened(LOG_BYTES),
         timeline=timeline.read(run.id if run else None, arrival.upload if arrival else None),
         trouble=waits.trouble(run.cluster) if run and run.status == "running" else None,
         holders=_holders(run, progress),
+        approval=approval,
     )
+
+
+def _registered(approval: Approval | None) -> dict[str, object] | None:
+    """Return the model of an execution that only waits for a decision on it."""
+    return approval.outcome.model_dump(mode="json") if approval is not None else None
 
 
 def _newest(entries: tuple[Entry, ...]) -> tuple[Entry, ...]:

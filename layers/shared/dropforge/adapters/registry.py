@@ -8,14 +8,22 @@ from botocore.exceptions import ClientError
 
 from dropforge import naming
 from dropforge.adapters import aws, settings
+from dropforge.domain.approvals import OURS, Approval, Shown, Status, Word
 from dropforge.domain.models import Package, token
 from dropforge.domain.recalls import REJECTED, Mark, Standing
 from dropforge.domain.runs import Run
 from dropforge.errors import NotFound
 
 if TYPE_CHECKING:
+    from mypy_boto3_sagemaker.literals import ModelApprovalStatusType
     from mypy_boto3_sagemaker.type_defs import DescribeModelPackageOutputTypeDef, ModelPackageSummaryTypeDef
 
+WORDS: "dict[Status, ModelApprovalStatusType]" = {
+    "pending": "PendingManualApproval",
+    "approved": "Approved",
+    "rejected": "Rejected",
+    "expired": "Rejected",
+}
 RECALLED = "recalled"  # the property of a package whose dataset is recalled: since when
 
 
@@ -69,6 +77,51 @@ def reject(arn: str, why: str) -> None:
     aws.sagemaker().update_model_package(
         ModelPackageArn=arn, ModelApprovalStatus="Rejected", ApprovalDescription=why[:1024]
     )
+
+
+def shown(arn: str, files: str) -> Shown:
+    """Return what there is to approve of a package; `files` is the digest of its files. Raises NotFound (ModelUnknown)."""
+    found = _describe(arn)
+    if found is None:
+        raise NotFound("ModelUnknown", f"The registry has no `{arn}` any more.", {"model": arn})
+    properties = found.get("CustomerMetadataProperties", {})
+    return Shown(
+        arn=arn,
+        passport=properties.get("passport", ""),
+        source=found.get("SourceUri", ""),
+        containers=[dict(one) for one in found.get("InferenceSpecification", {}).get("Containers", [])],
+        properties={name: value for name, value in properties.items() if name not in OURS},
+        card=found.get("ModelCard", {}).get("ModelCardContent", ""),
+        files=files,
+    )
+
+
+def decide(approval: Approval) -> None:
+    """Write a decision into its package, unless it is there already."""
+    wanted, said = WORDS[approval.status], f"{approval.decided_by}: {approval.reason}"[:1024]
+    now = standing(approval.model.arn)
+    if (now.approval, now.description) != (wanted, said) and now.approval != "Deleted":
+        _write(approval.model.arn, wanted, said)
+
+
+def word_of(arn: str) -> Word | None:
+    """Return what the registry says that was decided of a package; None while it waits."""
+    return {"Approved": "approved", "Rejected": "rejected"}.get(standing(arn).approval)  # type: ignore[return-value]
+
+
+def changed_by(arn: str) -> str:
+    """Return the ARN of who has changed a package last, as IAM knows them; empty where the registry does not say."""
+    found = _describe(arn)
+    return found.get("LastModifiedBy", {}).get("IamIdentity", {}).get("Arn", "") if found is not None else ""
+
+
+def set_right(approval: Approval, why: str) -> None:
+    """Give a package back the status that the ledger knows, and say why."""
+    _write(approval.model.arn, WORDS[approval.status], why[:1024])
+
+
+def _write(arn: str, status: "ModelApprovalStatusType", said: str) -> None:
+    aws.sagemaker().update_model_package(ModelPackageArn=arn, ModelApprovalStatus=status, ApprovalDescription=said)
 
 
 def standing(arn: str) -> Standing:

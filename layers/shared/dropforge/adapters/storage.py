@@ -119,6 +119,12 @@ def objects(bucket: str, prefix: str) -> dict[str, Listed]:
     }
 
 
+def tags(bucket: str, prefix: str) -> dict[str, str]:
+    """Return the ETag of every object below a prefix, by path relative to it: another content is another tag."""
+    pages = aws.s3().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+    return {entry["Key"].removeprefix(prefix): entry["ETag"] for page in pages for entry in page.get("Contents", [])}
+
+
 def crc64nvme(bucket: str, key: str) -> str:
     """Return the CRC-64/NVME that S3 has of an object, in base64; empty where it has none."""
     return aws.s3().head_object(Bucket=bucket, Key=key, ChecksumMode="ENABLED").get("ChecksumCRC64NVME", "")

@@ -15,6 +15,7 @@ from dropforge.client.refusals import Refused
 from dropforge.client.shelves import Shelf
 from dropforge.client.tails import Part
 from dropforge.domain import explanations
+from dropforge.domain.approvals import Approval
 from dropforge.domain.datasets import execution_name
 from dropforge.domain.explanations import Explanation
 from dropforge.domain.inputs import Cancelled, Retried
@@ -171,6 +172,11 @@ class Client:
     def descendants(self, of: str) -> Trace:
         """Return which models came of a dataset (`project/dataset[/version]`), an object (`s3://...[?versionId=...]`) or a run."""
         return orders.send(self._addresses, "trace_model", {"of": of}, Trace)
+
+    def approve(self, reference: str, shown: str, reason: str = "", *, reject: bool = False) -> Approval:
+        """Approve a run's model, or reject it. `shown` is the digest of what you have seen (`describe(...).approval.shown`); a no needs none."""
+        wish = {"run": reference, "shown": shown, "reason": reason, "word": "rejected" if reject else "approved"}
+        return orders.send(self._addresses, "approve_model", wish, Approval)
 
     def recall(self, subject: str, reason: str, *, lift: bool = False) -> Recalled:
         """Forbid models of a dataset or an object, and reject those that are there; or `lift` that."""

@@ -78,8 +78,8 @@ def principal(arn: str) -> str:
 
 
 def may_see(project: Project, caller: str) -> bool:
-    """Whether the caller may look at the project's runs: its members and viewers."""
-    return principal(caller) in {principal(one) for one in (*project.members, *project.viewers)}
+    """Whether the caller may look at the project's runs: its members, viewers and approvers."""
+    return principal(caller) in {principal(one) for one in (*project.members, *project.viewers, *project.approvers)}
 
 
 def require_viewer(project: Project, caller: str) -> None:

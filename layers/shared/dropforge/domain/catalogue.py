@@ -5,7 +5,7 @@ One table feeds the errors, the tests and docs/errors.md, so that no page can de
 
 from typing import Literal, NamedTuple
 
-Whose = Literal["you", "your team", "the platform team", "time", "Dropforge"]
+Whose = Literal["you", "your team", "an approver", "the platform team", "time", "Dropforge"]
 
 
 class Entry(NamedTuple):
@@ -233,6 +233,42 @@ CATALOGUE: dict[str, Entry] = {
         "Another passport lies beside the model than the one that this run would write.",
         "the platform team",
         "Find out who wrote the object that is named; delete it if it is wrong, then `dropforge retry`.",
+    ),
+    "ApprovalVoid": Entry(
+        "Conflict",
+        "What was approved is not what is there.",
+        "you",
+        "Look at the model as it is now (`dropforge approve RUN` shows it), and decide on that.",
+    ),
+    "ApprovalOver": Entry(
+        "Conflict",
+        "Somebody has decided on this model already, or nobody has in time.",
+        "you",
+        "See who and why in `dropforge status`; another run makes another model to decide on.",
+    ),
+    "NothingToApprove": Entry(
+        "NotFound",
+        "There is no model that waits for a decision.",
+        "you",
+        "See in `dropforge status` how far the run is; `dropforge models` lists what is registered.",
+    ),
+    "NotAnApprover": Entry(
+        "InvalidInput",
+        "You do not decide on this project's models.",
+        "the platform team",
+        "Ask one of the approvers in the evidence; who they are is in the project's spec (docs/operations.md, section Projects).",
+    ),
+    "OwnRun": Entry(
+        "InvalidInput",
+        "Nobody approves their own run.",
+        "your team",
+        "Ask an approver who is no member of the project; or have the platform team set `self_approval` in its spec.",
+    ),
+    "ApprovalNotAllowed": Entry(
+        "InvalidInput",
+        "The project's models need a person's yes.",
+        "you",
+        "Set `promotion.approval` to `manual`; or have the platform team set `automatic_approval` in the project's spec.",
     ),
     "DatasetRecalled": Entry(
         "Conflict",

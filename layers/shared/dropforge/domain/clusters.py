@@ -6,13 +6,19 @@ from dropforge.domain.values import Slug, Value
 
 
 class Project(Value):
-    """Who owns datasets, runs and models, who pays, where it runs, who may act on its runs and who may look at them (ARNs of IAM users and roles)."""
+    """Who owns datasets, runs and models, who pays, where it runs, who may act on its runs and who may look at them (ARNs of IAM users and roles).
+
+    `approvers` decide on its models: members among them only with `self_approval`. With `automatic_approval` a run may ask for no decision at all.
+    """
 
     name: Slug
     team: Slug
     cluster: Slug
     members: tuple[str, ...] = ()
     viewers: tuple[str, ...] = ()
+    approvers: tuple[str, ...] = ()
+    self_approval: bool = False
+    automatic_approval: bool = False
 
 
 class Cluster(Value):

@@ -171,6 +171,26 @@ class ModelRestored(Announcement):
     kept: bool
 
 
+class ApprovalRequested(Announcement):
+    """A registered model waits for a yes or no. `shown` is the digest of what there is to approve."""
+
+    run_id: str
+    model_arn: str
+    shown: str
+    expires_at: str
+
+
+class ApprovalDecided(Announcement):
+    """Somebody, or the project's policy, has decided on a model, or nobody has in time."""
+
+    run_id: str
+    model_arn: str
+    status: Literal["pending", "approved", "rejected", "expired"]
+    by: str
+    reason: str
+    shown: str
+
+
 class LeaseExpired(Announcement):
     """An attempt has held what costs money for longer than it said it would; it is stopped."""
 
@@ -186,6 +206,19 @@ class DriftFound(Announcement):
     what: str
     name: str
     did: str
+
+
+class PackageDetail(Received):
+    """The detail of a change of a model package, as far as we read it."""
+
+    arn: str = Field(alias="ModelPackageArn")
+    properties: dict[str, str] = Field(alias="CustomerMetadataProperties", default_factory=dict)
+
+
+class PackageChanged(Received):
+    """The event "SageMaker Model Package State Change": the rule lets through those whose `UpdatedModelPackageFields` names the approval."""
+
+    detail: PackageDetail
 
 
 class ExecutionDetail(Received):

@@ -7,6 +7,7 @@ then the stage. Nothing is concluded from the absence of news but that there is 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
+from dropforge.domain.approvals import Approval
 from dropforge.domain.catalogue import Whose
 from dropforge.domain.failures import Failure
 from dropforge.domain.journeys import Journey
@@ -27,6 +28,7 @@ STAGES: dict[str, str] = {
     "VerifyCheckpoint": "opening the checkpoint in S3",
     "GateModel": "comparing the model's numbers with what is required",
     "RegisterModel": "registering the model",
+    "RequestApproval": "asking for a yes or no to the model",
 }
 _ENDS = {"failed": "has failed", "rejected": "was rejected", "cancelled": "was cancelled"}
 
@@ -89,7 +91,20 @@ def _joined(result: dict[str, object]) -> Explanation:
     )
 
 
+def _awaiting(journey: Journey, approval: Approval) -> Explanation:
+    return Explanation(
+        state="awaiting approval",
+        where=f"{journey.name} has succeeded, and its model waits for approval",
+        why=f"An approver of the project decides, until {approval.expires_at}.",
+        whose="an approver",
+        next=f"An approver looks at it and decides: `dropforge approve {approval.run_id}`, or in SageMaker Studio.",
+        since=approval.asked_at,
+    )
+
+
 def _succeeded(journey: Journey) -> Explanation:
+    if journey.approval is not None and journey.approval.status == "pending":
+        return _awaiting(journey, journey.approval)
     run, made = journey.run, journey.result or {}
     arn = str(made.get("arn") or (run.model_arn if run else "") or "")
     return Explanation(
@@ -97,9 +112,16 @@ def _succeeded(journey: Journey) -> Explanation:
         where=f"{journey.name} has succeeded",
         why=f"Its checkpoint was opened in S3, found whole, and registered{f' as {arn}' if arn else ''}.",
         whose="you",
-        next="Look at the losses in `dropforge status`, then approve the model package in SageMaker to deploy it.",
+        next=_decided(journey.approval),
         since=(run.ended_at if run else None) or "",
     )
+
+
+def _decided(approval: Approval | None) -> str:
+    if approval is None:
+        return "Look at the losses in `dropforge status`, then approve the model package in SageMaker to deploy it."
+    said = f": {approval.reason}" if approval.reason else ""
+    return f"Nothing: its model was {approval.status} by {approval.decided_by}{said}."
 
 
 def _going_on(journey: Journey, now: datetime) -> Explanation:

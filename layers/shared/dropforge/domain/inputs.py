@@ -3,6 +3,7 @@
 from dropforge.domain.checkpoints import Checkpoint
 from dropforge.domain.datasets import Dataset, Manifest
 from dropforge.domain.jobs import JobResult
+from dropforge.domain.models import Model
 from dropforge.domain.plans import Plan, PlannedStep
 from dropforge.domain.runs import Run
 from dropforge.domain.uploads import RunBlock
@@ -106,6 +107,15 @@ class ToRegister(Value):
     verdict: Verdict | None = None
 
 
+class ToApprove(Value):
+    """A registered model that somebody must say yes or no to; `token` is answered when somebody has."""
+
+    plan: Plan
+    run: Run
+    model: Model
+    token: str
+
+
 class Asked(Value):
     """What a state has asked for and now waits for; its token brings the real result."""
 
@@ -140,6 +150,13 @@ class Question(Value):
     """A run id, an upload id or an execution name."""
 
     reference: str
+
+
+class Heard(Value):
+    """What became of a decision that was made in the registry; empty `status` where nothing was news."""
+
+    run_id: str = ""
+    status: str = ""
 
 
 class Cancelled(Value):
@@ -180,6 +197,7 @@ class Swept(Value):
     starts: int = 0
     runs: int = 0
     jobs: int = 0
+    approvals: int = 0
 
 
 class Traced(Value):

@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Literal
 
+from dropforge.domain.approvals import Approval
 from dropforge.domain.failures import Failure
 from dropforge.domain.runs import Arrival, Progress, Run, Trouble
 from dropforge.domain.timeline import Entry
@@ -20,8 +21,10 @@ STAGES = (
     "VerifyCheckpoint",
     "GateModel",
     "RegisterModel",
+    "RequestApproval",
 )
 OVER = ("SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED")  # an execution's last statuses
+DECIDES = "RequestApproval"  # the state that may wait for people, when the run is over already
 SUBMITS = "SubmitJob"  # the state inside RunSteps
 OPTIONAL = ("CheckRanges",)  # passed by for most drops, so shown only once it was entered
 
@@ -39,7 +42,8 @@ class Journey(Value):
     """Where a drop is: the execution's status, its stages, the run if one is known, and what it made or why it failed.
 
     `jobs` are the times between a step's submission and its answer, in the order of the steps. `trouble`
-    is with the run's cluster; `holders` are the team's runs that hold quota there while this one's job is queued.
+    is with the run's cluster; `holders` are the team's runs that hold quota there while this one's job is queued. `approval` is the request for a
+    yes or no to the run's model: a run is over when its model is registered, however long somebody thinks about it.
     """
 
     execution: str
@@ -55,6 +59,7 @@ class Journey(Value):
     timeline: tuple[Entry, ...] = ()
     trouble: Trouble | None = None
     holders: tuple[str, ...] = ()
+    approval: Approval | None = None
 
     @property
     def own_run(self) -> Run | None:
@@ -123,7 +128,8 @@ def settle(journey: Journey) -> Journey:
     end = datetime.fromisoformat(run.ended_at).timestamp()
     how: Literal["succeeded", "failed"] = "succeeded" if run.status == "succeeded" else "failed"
     over = {"ended": end, "status": how}
-    stages = tuple(s.model_copy(update=over) if s.status == "running" else s for s in journey.stages)
+    ends = {s.name for s in journey.stages if s.status == "running" and s.name != DECIDES}
+    stages = tuple(s.model_copy(update=over) if s.name in ends else s for s in journey.stages)
     status = journey.status if journey.status in OVER else "SUCCEEDED" if how == "succeeded" else "FAILED"
     return journey.model_copy(update={"stages": stages, "status": status})
 

@@ -42,6 +42,8 @@ class Model(Value):
     loss_before: float | None = None
     loss_after: float | None = None
     passport: str = ""
+    approval: str = "pending"
+    approved_by: str = ""
 
 
 class Registration(Value):

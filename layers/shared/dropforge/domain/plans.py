@@ -130,6 +130,7 @@ def plan(dataset: Dataset, request: RunRequest, recipe: Recipe, project: Project
     )
     price = sum(ceiling_usd(step.instance_type, request.compute.nodes, step.deadline_seconds / 3600) for step in steps)
     check_budget(price, request.budget.max_usd)
+    _check_approval(request, project)
     shape = (request.compute.nodes, max(step.resources.accelerators for step in steps))
     _check_rows(dataset, recipe, resolve(recipe, request.parameters), shape)
     check_gate(request.evaluation, recipe.measures, dataset.rows - dataset.train_rows)
@@ -162,6 +163,12 @@ def plan(dataset: Dataset, request: RunRequest, recipe: Recipe, project: Project
         sources=dataset.sources,
         inference=recipe.inference,
     )
+
+
+def _check_approval(request: RunRequest, project: Project) -> None:
+    if request.promotion.approval == "automatic" and not project.automatic_approval:
+        why = f"`promotion.approval` is `automatic`, and the project `{project.name}` does not allow it."
+        raise InvalidInput("ApprovalNotAllowed", why, {"project": project.name})
 
 
 def longest_hours(plan: Plan) -> float:

@@ -1,0 +1,11 @@
+"""Request approval of a registered model; the state's token is answered when somebody, or the project's policy, has decided."""
+
+from dropforge.adapters import approvals
+from dropforge.domain.approvals import Approval
+from dropforge.domain.inputs import ToApprove
+from dropforge.task import task
+
+
+@task
+def handler(to_approve: ToApprove) -> Approval:
+    return approvals.ask(to_approve.plan, to_approve.run, to_approve.model, to_approve.token)
