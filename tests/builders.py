@@ -123,7 +123,7 @@ PARAMETERS: dict[str, Parameter] = {
     "rank": Parameter(default=8, choices=(4, 8)),
     "mode": Parameter(default="lora", choices=("lora", "full")),
 }
-PROJECT = Project(name="zoo", team="vision", cluster="research")
+PROJECT = Project(name="zoo", team="vision", cluster="research", automatic_approval=True)
 IMAGE = Image(uri="registry.example/tiny@sha256:" + "a" * 64, inputs="b" * 64)
 CLUSTER = Cluster(
     name="research",
