@@ -63,7 +63,7 @@ def test_a_plan_says_later_while_another_job_holds_the_quota_and_now_once_it_is_
         "1 more of cpu on local.cpu must become free.",
     )
     assert [holder["name"] for holder in held["fit"]["holders"]] == ["theirs"]
-    assert [one["fit"]["answer"] for one in held["steps"] if one["step"]["name"] != "train"] == ["now"] * 3
+    assert [one["fit"]["answer"] for one in held["steps"] if one["step"]["name"] != "train"] == ["now"] * 4
 
 
 def test_a_plan_of_more_than_the_quota_says_never_and_what_is_missing(journeys: Journeys, file: Path) -> None:
