@@ -61,7 +61,7 @@ def test_a_deployment_that_works_misses_nothing(journeys: Journeys) -> None:
         f"cluster {CLUSTER}, writer's access",
         f"cluster {CLUSTER}, file system",
         f"cluster {CLUSTER}, /datasets",
-        f"cluster {CLUSTER}, /runs",
+        f"cluster {CLUSTER}, /exports",
     } <= well
 
 

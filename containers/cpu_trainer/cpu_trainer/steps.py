@@ -67,13 +67,8 @@ def run_train(options: Namespace) -> Message:
 
 def run_verify(options: Namespace) -> Message:
     """Read a finished model back and move it to where it is exported from, if that is wanted."""
-    if options.exports is None:
-        folder, verified = options.model, verify(options.model)
-    else:
-        exported = export(options.model, options.exports)
-        folder, verified = exported.folder, exported.verified
+    verified = verify(options.model) if options.exports is None else export(options.model, options.exports).verified
     return {
-        "folder": str(folder),
         "kind": verified.sealed.origin.kind,
         "tensors": verified.tensors,
         "bytes": verified.bytes,

@@ -86,7 +86,9 @@ def _begin(wait: Wait, task: FileSystemTask) -> str:
     if reference is None:
         return ""
     if waits.update(wait.model_copy(update={"reference": reference, "phase": "running", "reason": ""})):
-        waits.record_progress(wait.run_id, Progress(step=wait.step, job=wait.name, phase="running", at=clock.stamp()))
+        if wait.reason:  # it was told that it waits, and does not any more
+            over = Progress(step=wait.step, job=wait.name, phase="done", at=clock.stamp())
+            waits.record_progress(wait.run_id, over)
         return reference
     if waits.one(wait.cluster, wait.name) is None:
         filesystem.cancel(reference)

@@ -192,7 +192,8 @@ class Client:
         shelf = Shelf(self._addresses)
         kept = shelf.steps(run, attempt or run.attempt)
         found = [Log(step=name, uri=uri, lines=shelf.lines(uri)) for name, uri in kept.items() if step in ("", name)]
-        if progress is not None and attempt in (0, run.attempt) and progress.step not in kept:
+        here = progress is not None and attempt in (0, run.attempt) and not progress.is_copy
+        if progress is not None and here and progress.step not in kept:
             found.append(Log(step=progress.step, uri="", lines=list(progress.tail)))
         return [log for log in found if step in ("", log.step)]
 

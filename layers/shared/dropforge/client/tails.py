@@ -41,6 +41,8 @@ def follow(journeys: Iterable[Journey], kept: Kept) -> Iterator[Part]:
     for journey in journeys:
         run = journey.own_run or run
         progress = journey.progress if journey.own_run is not None else None
+        if progress is not None and progress.is_copy:
+            progress = None
         live = progress.step if progress is not None and progress.phase != "done" else ""
         if live not in given or journey.status != "RUNNING":  # what ran before a step has ended, and its log is kept
             yield from _ended(kept, run, given, ended)

@@ -212,7 +212,7 @@ def _queued(journey: Journey, progress: Progress) -> Explanation:
 
 
 def _waiting(progress: Progress, *, evicted: bool) -> str:
-    if progress.step in ("import", "export"):
+    if progress.is_copy:
         return f"its {progress.step} waits for the file system"
     return f"job {progress.step} {'was stopped and waits again' if evicted else 'waits in the queue'}"
 

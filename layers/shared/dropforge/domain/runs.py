@@ -17,6 +17,7 @@ from dropforge.domain.values import Sha256, Slug, Value
 
 Status = Literal["running", "succeeded", "failed", "cancelled"]
 CANCELLED = "RunCancelled"
+COPIES = ("import", "export")  # what a file system does for a run, named beside its jobs' steps
 TERMINAL: tuple[Status, ...] = ("succeeded", "failed", "cancelled")
 
 
@@ -118,7 +119,7 @@ class Wait(Value):
 
 
 class Progress(Value):
-    """What is known of the job that runs now, written by the watcher alone."""
+    """What is known of the job that runs now, written by the watcher alone; or of a copy by the file system, while that waits for its turn."""
 
     step: str
     job: str
@@ -131,6 +132,11 @@ class Progress(Value):
     rate: float | None = None
     losses: tuple[float, ...] = Field(default=(), max_length=60)
     tail: tuple[str, ...] = Field(default=(), max_length=20)
+
+    @property
+    def is_copy(self) -> bool:
+        """Whether it is no job, so that it has no log."""
+        return self.step in COPIES
 
 
 class Trouble(Value):

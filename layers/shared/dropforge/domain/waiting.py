@@ -7,7 +7,7 @@ from dropforge import naming
 from dropforge.domain.clusters import WaitKind
 from dropforge.domain.file_systems import FileSystemTask
 from dropforge.domain.plans import Plan, PlannedStep
-from dropforge.domain.runs import Run, Wait
+from dropforge.domain.runs import COPIES, Run, Wait
 
 DEADLINE_GRACE_SECONDS = 120  # a job that ends itself is heard of this much later at most
 GRACE_SECONDS = 180  # a job may be invisible this long after its wait was written: the write comes first
@@ -27,7 +27,7 @@ def for_task(run: Run, task: FileSystemTask, token: str, asked_at: str) -> Wait:
 
 def tasks_of(run: Run) -> set[str]:
     """Return the names of everything that an attempt may have asked its file system for."""
-    return {naming.job(run.id, run.attempt, step) for step in ("import", "export")}
+    return {naming.job(run.id, run.attempt, step) for step in COPIES}
 
 
 def in_line(waiting: Iterable[Wait], file_system: str) -> list[Wait]:
