@@ -120,7 +120,7 @@ def _print_end(journey: Journey) -> None:
     elif journey.result is not None and journey.result.get("joined"):
         _print_joined(journey.result)
     elif journey.status == "SUCCEEDED" and journey.result is not None:
-        for key in ("arn", "uri", "kind", "base_model", "loss_before", "loss_after"):
+        for key in ("arn", "uri", "kind", "base_model", "loss_before", "loss_after", "approval"):
             value = journey.result.get(key)
             if value not in (None, ""):
                 say(f"  {key + ':':12} {f'{value:.4f}' if isinstance(value, float) else value}")
