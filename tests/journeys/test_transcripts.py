@@ -32,7 +32,7 @@ PLACEHOLDERS = (
     (r"-(?!\d{12})[0-9a-f]{12}\b", "-RUN"),
     (r"\d{4}-\d\d-\d\dT[\d:.]+Z", "TIME"),
     (r"\b\d+(\.\d+)? (s|min|h|d)( \d+ (s|min|h))?\b", "N s"),
-    (r"(loss[=:_a-z ]*|rate=|seconds\": )-?\d[\d.e+-]*", r"\1N"),
+    (r"(loss[=:_a-z ]*|perplexity |exact_match |rate=|seconds\": )-?\d[\d.e+-]*", r"\1N"),
     (r"(\"?bytes\"?: +)[\d,]*\d", r"\1N"),  # measured losses are written with more or fewer digits
     (r"\b\d+\.\d\d to \d+\.\d\d\b", "N to N"),
     (r"127\.0\.0\.1:\d+", "ENDPOINT"),
@@ -51,6 +51,7 @@ HELP = (
     "explain",
     "logs",
     "report",
+    "approve",
     "cancel",
     "retry",
     "models",
@@ -128,8 +129,12 @@ MACHINES = {
     "recall --lift": "recall demo/lamps --reason right --lift",
     "doctor": "doctor",
 }
-RETRIES = ("retry", "retry --wait")  # this run has its model: what they print is a refusal here
-REFUSED = ("retry RUN", "status nothing", "logs nothing --follow")
+SETTLED = (
+    "approve",
+    "retry",
+    "retry --wait",
+)  # this run has its model, and it is approved: what they print is a refusal here
+REFUSED = ("retry RUN", "approve RUN", "status nothing", "logs nothing --follow")
 SCHEMAS = Path(__file__).parents[2] / "docs" / "schemas"
 
 
@@ -223,7 +228,7 @@ def test_a_mistyped_run_is_answered_with_the_one_that_may_be_meant(
     assert f"did you mean: {dropped.run}" in refused.stderr
 
 
-@pytest.mark.parametrize("command", [command for command in ANSWERS if command not in RETRIES])
+@pytest.mark.parametrize("command", [command for command in ANSWERS if command not in SETTLED])
 def test_what_machines_read_is_as_its_schema_says(
     journeys: Journeys, place: Path, dropped: Dropped, command: str
 ) -> None:
