@@ -13,7 +13,9 @@ from statistics import median
 
 from dropforge.domain.checkpoint_shapes.folders import Folder
 from dropforge.domain.checkpoint_shapes.opening import open_checkpoint
-from dropforge.domain.checkpoints import MANIFEST, MARKER, Checkpoint, verify
+from dropforge.domain.checkpoint_shapes.seal import MANIFEST, MARKER, read_seal
+from dropforge.domain.checkpoints import Checkpoint
+from dropforge.domain.promotions import verify
 
 from benchmarks.measure import Figure, cpu_seconds
 
@@ -73,8 +75,8 @@ def _seal(folder: Path) -> None:
 
 
 def _verify(folder: Path) -> Checkpoint:
-    sizes = {path.name: path.stat().st_size for path in folder.iterdir()}
-    return verify(str(folder), sizes, partial(_read, folder), None)
+    seen = Folder({path.name: path.stat().st_size for path in folder.iterdir()}, partial(_read, folder))
+    return verify(str(folder), seen, read_seal(seen).digest, {})
 
 
 def _read(folder: Path, path: str, offset: int, length: int) -> bytes:

@@ -11,7 +11,7 @@ from tests.contracts.repository import Document
 from tests.functions.conftest import REGION, Call, sqs
 from tests.functions.wires import ACCOUNT
 
-NOTHING = {"letters": 0, "uploads": 0, "starts": 0, "runs": 0, "jobs": 0}
+NOTHING = {"letters": 0, "uploads": 0, "starts": 0, "runs": 0, "jobs": 0, "approvals": 0}
 RECEIVE_DROP = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:dropforge-test-receive-drop"
 LATER = 0.2  # hours: longer than anything may be late
 
