@@ -207,6 +207,17 @@ def test_a_recalled_model_is_approved_by_nobody_on_any_road(call: Call) -> None:
     assert decide(run)[1]["status"] == "approved"
 
 
+def test_a_yes_that_is_carried_out_after_a_recall_does_not_undo_it(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    dead_letters(monkeypatch)
+    drop()
+    run = asked(call)
+    with refusing(aws.sagemaker(), "UpdateModelPackage", "ThrottlingException", 99):
+        decide(run)
+    assert wish("recall_dataset", ADA, subject=run.dataset_id, reason="wrong labels")[0] == 200
+    assert sweep(call)["approvals"] == 1
+    assert (approval(run).status, status(run)[0]) == ("approved", "Rejected")
+
+
 def test_events_of_packages_that_are_not_ours_start_nothing(call: Call) -> None:
     arn = "arn:aws:sagemaker:eu-central-1:123456789012:model-package/theirs/1"
     assert call("receive_approval", {"detail": {"ModelPackageArn": arn}})["status"] == ""

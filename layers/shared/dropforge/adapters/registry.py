@@ -97,10 +97,11 @@ def shown(arn: str, files: str) -> Shown:
 
 
 def decide(approval: Approval) -> None:
-    """Write a decision into its package, unless it is there already."""
+    """Write a decision into its package, unless it is there already. A recalled one stays rejected, whatever was decided before the recall."""
     wanted, said = WORDS[approval.status], f"{approval.decided_by}: {approval.reason}"[:1024]
     now = standing(approval.model.arn)
-    if (now.approval, now.description) != (wanted, said) and now.approval != "Deleted":
+    forbidden = now.approval == "Deleted" or (now.recalled and wanted == "Approved")
+    if (now.approval, now.description) != (wanted, said) and not forbidden:
         _write(approval.model.arn, wanted, said)
 
 
