@@ -42,7 +42,10 @@ def values(recipe: dict[str, Any], listing: Path, folder: Path) -> dict[str, obj
 def test_every_step_of_a_recipe_runs_with_its_own_arguments(run, listing, tmp_path, path):
     recipe = yaml.safe_load(path.read_text())
     filled = values(recipe, listing(recipe["kinds"][0]), tmp_path)
-    for step in recipe["steps"]:
+    own = [
+        step for step in recipe["steps"] if "command" not in step
+    ]  # another image's steps are its own tests' business
+    for step in own:
         ended = run(*(argument.format(**filled) for argument in step["arguments"]))
         assert ended.code == 0, ended.err
     assert ended.message["kind"] == recipe["produces"]
