@@ -55,14 +55,36 @@ def test_interrupted_before_the_move_it_moves(finished: Path, exports: Path) -> 
     assert export(finished, exports).folder.name == read_sealed(next(exports.iterdir())).manifest_sha256
 
 
-def test_the_same_model_of_another_run_is_the_same_folder(finished: Path, exports: Path) -> None:
-    other = finished.parent.parent / "2" / "model"
+def another(finished: Path, tmp_path: Path, attempt: str = "1") -> Path:
+    """The same model of another run."""
+    other = tmp_path / "others" / attempt / "model"
     shutil.copytree(finished, other)
+    return other
+
+
+def inode(folder: Path) -> int:
+    return (folder / ADAPTER_WEIGHTS).stat().st_ino
+
+
+def test_the_same_model_of_another_run_is_the_same_folder_and_its_files_stay(
+    finished: Path, exports: Path, tmp_path: Path
+) -> None:
+    other = another(finished, tmp_path)
     first = export(finished, exports)
-    before = (first.folder / ADAPTER_WEIGHTS).stat().st_ino
+    before = inode(first.folder)
     assert export(other, exports) == first
-    assert (len(list(exports.iterdir())), other.exists()) == (1, False)
-    assert (first.folder / ADAPTER_WEIGHTS).stat().st_ino != before  # new files: an export brings them again
+    assert (len(list(exports.iterdir())), other.exists(), inode(first.folder)) == (1, False, before)
+
+
+def test_the_same_model_of_a_later_attempt_is_new_files_which_an_export_brings_again(
+    finished: Path, exports: Path
+) -> None:
+    later = finished.parent.parent / "2" / "model"
+    shutil.copytree(finished, later)
+    first = export(finished, exports)
+    before = inode(first.folder)
+    assert export(later, exports) == first
+    assert (len(list(exports.iterdir())), later.exists(), inode(first.folder) != before) == (1, False, True)
 
 
 def test_a_damaged_one_in_its_place_is_set_aside_and_not_deleted(finished: Path, exports: Path) -> None:
