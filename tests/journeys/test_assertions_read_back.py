@@ -41,8 +41,8 @@ def test_without_the_ledger_row_the_ledger_assertion_fails(journeys: Journeys, m
 
 
 def test_without_the_model_package_the_registry_assertion_fails(journeys: Journeys, made: dict[str, Any]) -> None:
-    asserted.test_the_model_package_stands_in_the_registry_and_waits_for_approval(journeys, made)
+    asserted.test_the_model_package_stands_in_the_registry_approved_by_the_projects_policy(journeys, made)
     sagemaker = journeys.cloud.client("sagemaker")
     sagemaker.delete_model_package(ModelPackageName=made["arn"])
     with pytest.raises(sagemaker.exceptions.ClientError):
-        asserted.test_the_model_package_stands_in_the_registry_and_waits_for_approval(journeys, made)
+        asserted.test_the_model_package_stands_in_the_registry_approved_by_the_projects_policy(journeys, made)

@@ -31,11 +31,11 @@ def trained(journeys: Journeys, greetings: bytes) -> dict[str, Any]:
     return {**model, "execution": execution}
 
 
-def test_the_model_package_stands_in_the_registry_and_waits_for_approval(
+def test_the_model_package_stands_in_the_registry_approved_by_the_projects_policy(
     journeys: Journeys, trained: dict[str, Any]
 ) -> None:
     package = journeys.cloud.client("sagemaker").describe_model_package(ModelPackageName=trained["arn"])
-    assert package["ModelApprovalStatus"] == "PendingManualApproval"
+    assert (package["ModelApprovalStatus"], package["ApprovalDescription"].partition(":")[0]) == ("Approved", "policy")
     assert package["CustomerMetadataProperties"]["run"] == trained["run_id"]
     source = package["InferenceSpecification"]["Containers"][0]["ModelDataSource"]["S3DataSource"]["S3Uri"]
     assert source == trained["uri"]

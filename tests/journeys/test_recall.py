@@ -15,7 +15,8 @@ from tests.journeys.conftest import Journeys, until
 
 SHORT: dict[str, Any] = {"recipe": "cpu-lora", "parameters": {"steps": 3, "base_steps": 40}}
 LONGER: dict[str, Any] = {**SHORT, "parameters": {"steps": 4, "base_steps": 40}}
-PENDING = ("PendingManualApproval", "", False)
+WHY = f"policy: the run asks for automatic approval, and the project `{PROJECT}` allows it"
+BY_POLICY = ("Approved", WHY, False)
 
 
 def command(journeys: Journeys, *arguments: str) -> Any:
@@ -134,7 +135,7 @@ def test_the_drill(journeys: Journeys, models: tuple[dict[str, Any], ...], rows:
     states = [stands(journeys, arn) for arn in arns]
     assert [(approval, marked) for approval, _, marked in states[:2]] == [("Rejected", True)] * 2
     assert all(why.startswith("Recalled by ") and why.endswith(": wrong labels") for _, why, _ in states[:2])
-    assert states[2] == PENDING
+    assert states[2] == BY_POLICY
     assert executions(journeys) == before  # nothing that we write into the registry starts anything
     told = [e for e in journeys.journey(models[0]["run_id"])["timeline"] if e["what"] == "ModelRecalled"]
     assert [(entry["reason"], entry["details"]["approval_before"]) for entry in told] == [("wrong labels", "Approved")]
@@ -146,9 +147,9 @@ def test_the_drill(journeys: Journeys, models: tuple[dict[str, Any], ...], rows:
 
     lifted = command(journeys, "recall", f"{PROJECT}/suspects", "--reason", "labels were right", "--lift")
     assert [model["kept"] for model in lifted["models"]] == [False, False]
-    assert [stands(journeys, arn) for arn in arns] == [("Approved", "good enough", False), PENDING, PENDING]
+    assert [stands(journeys, arn) for arn in arns] == [("Approved", "good enough", False), BY_POLICY, BY_POLICY]
     retried = journeys.finish(journeys.retry(again["name"]))
-    assert stands(journeys, model_of(retried)["arn"]) == PENDING
+    assert stands(journeys, model_of(retried)["arn"]) == BY_POLICY
 
 
 def test_a_run_whose_dataset_is_recalled_while_it_trains_is_not_registered(
