@@ -53,10 +53,12 @@ def ask(plan: Plan, run: Run, model: Model, token: str) -> Approval:
     """Ask for a yes or no to a registered model; `token` is answered with the model once there is one. Asked again, it is the same request."""
     table.put(f"RUN#{run.id}", "TOKEN", Token(token=token))
     table.put("APPROVAL", run.id, Open(run_id=run.id))
-    approval = _request(run, model)
+    wanted = plan.request.promotion.approval == "automatic"
+    automatic = wanted and parameters.project(run.project).automatic_approval
+    approval = _request(run, model, automatic=automatic)
     if approval.status != "pending":
         return carry_out(approval)
-    if plan.request.promotion.approval == "automatic" and parameters.project(run.project).automatic_approval:
+    if automatic:
         reason = f"the run asks for automatic approval, and the project `{run.project}` allows it"
         return decide_once(approval, "approved", POLICY, reason)
     told = ApprovalRequested(
@@ -70,7 +72,7 @@ def ask(plan: Plan, run: Run, model: Model, token: str) -> Approval:
     return approval
 
 
-def _request(run: Run, model: Model) -> Approval:
+def _request(run: Run, model: Model, *, automatic: bool) -> Approval:
     now = clock.now()
     wanted = Approval(
         run_id=run.id,
@@ -79,6 +81,7 @@ def _request(run: Run, model: Model) -> Approval:
         dataset=run.dataset,
         model=model,
         shown=look(model).digest,
+        automatic=automatic,
         asked_at=clock.stamp(),
         expires_at=expiry(now),
     )

@@ -46,8 +46,8 @@ def _journey(reference: str, execution: str, run: Run | None, arrival: Arrival |
     progress = waits.progress(run.id) if run else None
     moments = _moments(arn)
     approval = approvals.of_run(run.id) if run is not None and run.execution == execution else None
-    waits_for_people = approval is not None and approval.status == "pending"  # its run is over, its execution is not
-    status = "SUCCEEDED" if waits_for_people else str(described.get("status") or _status(run, arrival))
+    decides = approval is not None and approval.waits_for_people  # its run is over, its execution is not
+    status = "SUCCEEDED" if decides else str(described.get("status") or _status(run, arrival))
     found = _recorded(execution, run, arrival) or (_cause(described) if status in _FAILED and described else None)
     return Journey(
         execution=execution,

@@ -42,7 +42,10 @@ class Shown(Value):
 
 
 class Approval(Value):
-    """A request for a yes or no to a run's model, and what came of it. `shown` is the digest of what was shown when it was made."""
+    """A request for a yes or no to a run's model, and what came of it. `shown` is the digest of what was shown when it was made.
+
+    An `automatic` one is decided at once, by the project's policy.
+    """
 
     run_id: str
     attempt: int
@@ -51,6 +54,7 @@ class Approval(Value):
     model: Model
     shown: Sha256
     status: Status = "pending"
+    automatic: bool = False
     asked_at: str
     expires_at: str
     decided_by: str = ""
@@ -60,6 +64,11 @@ class Approval(Value):
     def decided(self, status: Status, by: str, reason: str, at: str) -> "Approval":
         """Return it with a decision."""
         return self.model_copy(update={"status": status, "decided_by": by, "reason": reason, "decided_at": at})
+
+    @property
+    def waits_for_people(self) -> bool:
+        """Whether somebody must decide, however long that takes."""
+        return self.status == "pending" and not self.automatic
 
     @property
     def outcome(self) -> Model:

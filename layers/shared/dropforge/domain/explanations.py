@@ -119,7 +119,7 @@ def _succeeded(journey: Journey) -> Explanation:
 
 def _decided(approval: Approval | None) -> str:
     if approval is None:
-        return "Look at the losses in `dropforge status`, then approve the model package in SageMaker to deploy it."
+        return "Look at the losses in `dropforge status`; an approver of the project decides on it with `dropforge approve`."
     said = f": {approval.reason}" if approval.reason else ""
     return f"Nothing: its model was {approval.status} by {approval.decided_by}{said}."
 

@@ -97,7 +97,9 @@ def key(run: Run, form: Literal["html", "json"]) -> str:
 
 def build(journey: Journey, facts: Facts, as_of: str) -> RunReport:
     """Return the report of a journey as it is known at `as_of` (RFC 3339). A drop that is no run yet, or never became one, has one too."""
-    journey = settle(journey)
+    journey = settle(journey).model_copy(
+        update={"approval": None}
+    )  # what is decided of its model comes later than a run's report
     run, arrival = journey.own_run or journey.run, journey.arrival
     entries = _of_attempt(journey.timeline, run)
     end = (run.ended_at if run else None) or as_of
