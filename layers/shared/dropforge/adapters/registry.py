@@ -75,7 +75,7 @@ def register(group: str, package: Package) -> str:
 def reject(arn: str, why: str) -> None:
     """Mark a package as one that nobody may use."""
     aws.sagemaker().update_model_package(
-        ModelPackageArn=arn, ModelApprovalStatus="Rejected", ApprovalDescription=why[:1024]
+        ModelPackageArn=arn, ModelApprovalStatus="Rejected", ApprovalDescription=_on_one_line(why)
     )
 
 
@@ -98,7 +98,7 @@ def shown(arn: str, files: str) -> Shown:
 
 def decide(approval: Approval) -> None:
     """Write a decision into its package, unless it is there already. A recalled one stays rejected, whatever was decided before the recall."""
-    wanted, said = WORDS[approval.status], f"{approval.decided_by}: {approval.reason}"[:1024]
+    wanted, said = WORDS[approval.status], _on_one_line(f"{approval.decided_by}: {approval.reason}")
     now = standing(approval.model.arn)
     forbidden = now.approval == "Deleted" or (now.recalled and wanted == "Approved")
     if (now.approval, now.description) != (wanted, said) and not forbidden:
@@ -110,6 +110,11 @@ def word_of(arn: str) -> Word | None:
     return {"Approved": "approved", "Rejected": "rejected"}.get(standing(arn).approval)  # type: ignore[return-value]
 
 
+def _on_one_line(text: str) -> str:
+    """The registry takes no newline in a description, and 1,024 characters."""
+    return " ".join(text.split())[:1024]
+
+
 def changed_by(arn: str) -> str:
     """Return the ARN of who has changed a package last, as IAM knows them; empty where the registry does not say."""
     found = _describe(arn)
@@ -118,7 +123,7 @@ def changed_by(arn: str) -> str:
 
 def set_right(approval: Approval, why: str) -> None:
     """Give a package back the status that the ledger knows, and say why."""
-    _write(approval.model.arn, WORDS[approval.status], why[:1024])
+    _write(approval.model.arn, WORDS[approval.status], _on_one_line(why))
 
 
 def _write(arn: str, status: "ModelApprovalStatusType", said: str) -> None:

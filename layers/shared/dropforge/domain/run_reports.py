@@ -14,7 +14,7 @@ from dropforge.domain.datasets import Dataset
 from dropforge.domain.evaluated import EvaluationPart, evaluated, sentence
 from dropforge.domain.explanations import Explanation, explain
 from dropforge.domain.failures import Failure
-from dropforge.domain.journeys import Journey, Stage, settle
+from dropforge.domain.journeys import DECIDES, Journey, Stage, settle
 from dropforge.domain.reports import Report
 from dropforge.domain.runs import Run
 from dropforge.domain.spending import JobTimes, Price, job_times, moment, price, terms_in
@@ -97,9 +97,8 @@ def key(run: Run, form: Literal["html", "json"]) -> str:
 
 def build(journey: Journey, facts: Facts, as_of: str) -> RunReport:
     """Return the report of a journey as it is known at `as_of` (RFC 3339). A drop that is no run yet, or never became one, has one too."""
-    journey = settle(journey).model_copy(
-        update={"approval": None}
-    )  # what is decided of its model comes later than a run's report
+    own = tuple(stage for stage in journey.stages if stage.name != DECIDES)  # a decision on its model comes later
+    journey = settle(journey.model_copy(update={"approval": None, "stages": own}))
     run, arrival = journey.own_run or journey.run, journey.arrival
     entries = _of_attempt(journey.timeline, run)
     end = (run.ended_at if run else None) or as_of
