@@ -96,9 +96,8 @@ def require_approver(project: Project, caller: str) -> None:
     who = principal(caller)
     if who not in {principal(one) for one in project.approvers}:
         known = ", ".join(project.approvers) or "nobody yet"
-        raise InvalidInput(
-            "NotAnApprover", f"`{who}` does not approve models of `{project.name}`; who does: {known}.", {"caller": who}
-        )
+        why = f"`{who}` does not approve models of `{project.name}`; who does: {known}."
+        raise InvalidInput("NotAnApprover", why, {"caller": who, "approvers": list(project.approvers)})
     if who in {principal(one) for one in project.members} and not project.self_approval:
         why = f"`{who}` is a member of `{project.name}`, so this may be their own run."
         raise InvalidInput("OwnRun", why, {"caller": who, "project": project.name})
