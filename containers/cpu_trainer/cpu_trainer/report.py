@@ -29,9 +29,13 @@ def complain(line: str) -> None:
 
 
 def leave_message(message: Message) -> None:
-    """Write the termination message; a target that cannot be written is reported, never an error of the step."""
+    """Write the termination message, shortened where it must be."""
+    leave_text(fit(message))
+
+
+def leave_text(text: str) -> None:
+    """Write a termination message as it is; a target that cannot be written is reported, never an error of the step."""
     target = Path(os.environ.get("TERMINATION_MESSAGE_PATH", "/dev/termination-log"))
-    text = fit(message)
     say(text)
     try:
         target.write_text(text, encoding="utf-8")

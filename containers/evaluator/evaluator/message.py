@@ -5,11 +5,10 @@
 """
 
 import json
-import os
 from dataclasses import asdict
 from pathlib import Path
 
-from cpu_trainer.report import LIMIT, complain, say
+from cpu_trainer.report import LIMIT, leave_text
 
 from .evaluate import Evaluation
 
@@ -32,11 +31,5 @@ def message_of(evaluation: Evaluation, report: Path, report_sha256: str) -> Mess
 
 
 def leave(message: Message) -> None:
-    """Write the message; a target that cannot be written is reported, never an error of the step."""
-    target = Path(os.environ.get("TERMINATION_MESSAGE_PATH", "/dev/termination-log"))
-    text = json.dumps(message, allow_nan=False)
-    say(text)
-    try:
-        target.write_text(text, encoding="utf-8")
-    except OSError as error:
-        complain(f"the termination message could not be written to {target}: {error.strerror}")
+    """Write the message."""
+    leave_text(json.dumps(message, allow_nan=False))

@@ -34,7 +34,6 @@ from dropforge.domain.values import Value
 from dropforge.errors import Conflict, InvalidInput, NotFound
 
 NAME = "approval.json"
-WORDED = {"approved": "Approved", "rejected": "Rejected"}
 
 
 class Token(Value):
@@ -61,15 +60,19 @@ def ask(plan: Plan, run: Run, model: Model, token: str) -> Approval:
     if automatic:
         reason = f"the run asks for automatic approval, and the project `{run.project}` allows it"
         return decide_once(approval, "approved", POLICY, reason)
+    _tell_asked(approval)
+    return approval
+
+
+def _tell_asked(approval: Approval) -> None:
     told = ApprovalRequested(
-        project=run.project,
-        run_id=run.id,
-        model_arn=model.arn,
+        project=approval.project,
+        run_id=approval.run_id,
+        model_arn=approval.model.arn,
         shown=approval.shown,
         expires_at=approval.expires_at,
     )
-    timeline.tell_of_run(run.id, told)
-    return approval
+    timeline.tell_of_run(approval.run_id, told)
 
 
 def _request(run: Run, model: Model, *, automatic: bool) -> Approval:
@@ -103,8 +106,8 @@ def of_run(run_id: str) -> Approval | None:
 def look(model: Model) -> Shown:
     """Return what there is to approve, as it is now. Raises NotFound (ModelUnknown) when somebody has deleted the package."""
     bucket, _, prefix = model.uri.removeprefix("s3://").partition("/")
-    files = storage.tags(bucket, prefix)
-    return registry.shown(model.arn, hashlib.sha256(json.dumps(sorted(files.items())).encode()).hexdigest())
+    files = sorted((path, found.tag) for path, found in storage.objects(bucket, prefix).items())
+    return registry.shown(model.arn, hashlib.sha256(json.dumps(files).encode()).hexdigest())
 
 
 def decide(run: Run, wish: ToDecide) -> Approval:
@@ -137,14 +140,7 @@ def _ask_anew(approval: Approval, there: str) -> None:
     """What was asked for is not there any more, so the request is for what is, and is told again."""
     renewed = approval.model_copy(update={"shown": there, "asked_at": clock.stamp(), "expires_at": expiry(clock.now())})
     if _write(renewed):
-        told = ApprovalRequested(
-            project=renewed.project,
-            run_id=renewed.run_id,
-            model_arn=renewed.model.arn,
-            shown=there,
-            expires_at=renewed.expires_at,
-        )
-        timeline.tell_of_run(renewed.run_id, told)
+        _tell_asked(renewed)
 
 
 def _write(approval: Approval) -> bool:
@@ -192,7 +188,7 @@ def hear(arn: str, run_id: str) -> Approval | None:
     word, recall = registry.word_of(arn), recalls.of_run(run)
     if recall is not None:
         return _forbid(approval, recall) if word == "approved" else None
-    if word is None or registry.WORDS[approval.status] == WORDED[word]:
+    if word is None or registry.WORDS[approval.status] == registry.WORDS[word]:
         return None
     by = registry.changed_by(arn)
     return _take_back(approval, by) if word == "rejected" else _take(run, approval, by)

@@ -74,9 +74,7 @@ def register(group: str, package: Package) -> str:
 
 def reject(arn: str, why: str) -> None:
     """Mark a package as one that nobody may use."""
-    aws.sagemaker().update_model_package(
-        ModelPackageArn=arn, ModelApprovalStatus="Rejected", ApprovalDescription=_on_one_line(why)
-    )
+    _write(arn, "Rejected", why)
 
 
 def shown(arn: str, files: str) -> Shown:
@@ -123,11 +121,13 @@ def changed_by(arn: str) -> str:
 
 def set_right(approval: Approval, why: str) -> None:
     """Give a package back the status that the ledger knows, and say why."""
-    _write(approval.model.arn, WORDS[approval.status], _on_one_line(why))
+    _write(approval.model.arn, WORDS[approval.status], why)
 
 
 def _write(arn: str, status: "ModelApprovalStatusType", said: str) -> None:
-    aws.sagemaker().update_model_package(ModelPackageArn=arn, ModelApprovalStatus=status, ApprovalDescription=said)
+    aws.sagemaker().update_model_package(
+        ModelPackageArn=arn, ModelApprovalStatus=status, ApprovalDescription=_on_one_line(said)
+    )
 
 
 def standing(arn: str) -> Standing:

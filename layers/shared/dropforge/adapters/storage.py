@@ -24,12 +24,15 @@ _NO_VERSION = frozenset({"400", "InvalidArgument"})  # what S3 says of a version
 
 
 class Listed(NamedTuple):
-    """What a listing says of an object. S3 computes a CRC-64/NVME of objects that came without a checksum of their own.
+    """What a listing says of an object; another content has another `tag`.
+
+    S3 computes a CRC-64/NVME of objects that came without a checksum of their own.
 
     Source: Amazon S3 User Guide, "Checking object integrity". Not verified on AWS: that an export task's objects are among these.
     """
 
     bytes: int
+    tag: str
     has_crc: bool
 
 
@@ -114,15 +117,11 @@ def objects(bucket: str, prefix: str) -> dict[str, Listed]:
     pages = aws.s3().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
     entries = (entry for page in pages for entry in page.get("Contents", []))
     return {
-        entry["Key"].removeprefix(prefix): Listed(entry["Size"], "CRC64NVME" in entry.get("ChecksumAlgorithm", ()))
+        entry["Key"].removeprefix(prefix): Listed(
+            entry["Size"], entry["ETag"], "CRC64NVME" in entry.get("ChecksumAlgorithm", ())
+        )
         for entry in entries
     }
-
-
-def tags(bucket: str, prefix: str) -> dict[str, str]:
-    """Return the ETag of every object below a prefix, by path relative to it: another content is another tag."""
-    pages = aws.s3().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
-    return {entry["Key"].removeprefix(prefix): entry["ETag"] for page in pages for entry in page.get("Contents", [])}
 
 
 def crc64nvme(bucket: str, key: str) -> str:
