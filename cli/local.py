@@ -134,7 +134,7 @@ def demo(folder: Folder = Path(".dropforge/demo"), speed: Speed = 60) -> None:
         sample = str(ROOT / "examples" / "greetings" / "train.jsonl")
         command = [sys.executable, "-m", "cli", "drop", sample, "--project", PROJECT, "--wait"]
         done = subprocess.run(command, env={**os.environ, **variables(cloud.endpoint)}, check=False)
-        model = _download(cloud, naming.model_group(PROJECT, "greetings"), kept / "model")
+        model = download(cloud, naming.model_group(PROJECT, "greetings"), kept / "model")
     if model is not None:
         console.print(f"  {'artefacts:':12} {model}", highlight=False, soft_wrap=True)
         console.print(f"  {'report:':12} {model.parent / 'report.html'}", highlight=False, soft_wrap=True)
@@ -147,8 +147,12 @@ def demo(folder: Folder = Path(".dropforge/demo"), speed: Speed = 60) -> None:
     raise typer.Exit(done.returncode if model is not None else 1)
 
 
-def _download(cloud: "LocalCloud", group: str, target: Path) -> Path | None:
+def download(cloud: "LocalCloud", group: str, target: Path) -> Path | None:
     """Copy the registered model and the run's report out of their bucket, which ends with the cloud; return where the model is, None for none."""
+    from dropforge.domain.passports import key_of  # noqa: PLC0415  heavy, and only the demo needs it
+
+    from localcloud.cloud import PROJECT  # noqa: PLC0415
+
     if not cloud.client("sagemaker").list_model_package_groups()["ModelPackageGroupSummaryList"]:
         return None
     packages = cloud.client("sagemaker").list_model_packages(ModelPackageGroupName=group)["ModelPackageSummaryList"]
@@ -161,7 +165,8 @@ def _download(cloud: "LocalCloud", group: str, target: Path) -> Path | None:
         path = target / entry["Key"].removeprefix(prefix)
         path.parent.mkdir(parents=True, exist_ok=True)
         s3.download_file(bucket, entry["Key"], str(path))
-    report = f"{prefix.rstrip('/').rpartition('/')[0]}/report.html"  # written by an event of its own, perhaps not yet
+    said = described["CustomerMetadataProperties"]  # the report is written by an event of its own, perhaps not yet
+    report = key_of(PROJECT, said["run"], int(said["attempt"]), "report.html")
     s3.get_waiter("object_exists").wait(Bucket=bucket, Key=report, WaiterConfig={"Delay": 1, "MaxAttempts": 30})
     s3.download_file(bucket, report, str(target.parent / "report.html"))
     return target

@@ -95,7 +95,7 @@ def test_the_next_attempt_registers_a_package_of_its_own(call: Call, run: Run) -
 
 def passport(run: Run) -> Passport:
     """The passport that lies beside a run's model."""
-    body = aws.s3().get_object(Bucket=MODELS, Key=passports.key(run))["Body"].read()
+    body = aws.s3().get_object(Bucket=MODELS, Key=passports.key_of(run.project, run.id, run.attempt))["Body"].read()
     return Passport.model_validate_json(body)
 
 
@@ -144,7 +144,9 @@ def test_the_passport_names_every_link_and_is_sealed(call: Call, run: Run) -> No
 def test_a_passport_of_another_model_is_not_written_over_and_nothing_is_registered(call: Call, run: Run) -> None:
     other = checkpoint().model_copy(update={"digest": "e" * 64})
     there = passports.issue(planned(), run, dataset(), other, code.running())
-    aws.s3().put_object(Bucket=MODELS, Key=passports.key(run), Body=there.model_dump_json().encode())
+    aws.s3().put_object(
+        Bucket=MODELS, Key=passports.key_of(run.project, run.id, run.attempt), Body=there.model_dump_json().encode()
+    )
     with pytest.raises(Conflict) as raised:
         call("register_model", to_register(run))
     assert raised.value.failure.code == "PassportDiffers"
@@ -155,6 +157,8 @@ def test_a_passport_of_another_model_is_not_written_over_and_nothing_is_register
 def test_a_deployment_between_two_tries_keeps_the_first_passport(call: Call, run: Run) -> None:
     before = code.running().model_copy(update={"digest": "f" * 64})
     first = passports.issue(planned(), run, dataset(), checkpoint(), before)
-    aws.s3().put_object(Bucket=MODELS, Key=passports.key(run), Body=first.model_dump_json().encode())
+    aws.s3().put_object(
+        Bucket=MODELS, Key=passports.key_of(run.project, run.id, run.attempt), Body=first.model_dump_json().encode()
+    )
     model = call("register_model", to_register(run))
     assert (model["passport"], passport(run)) == (first.digest, first)

@@ -79,7 +79,7 @@ def test_a_registration_that_died_leaves_one_version_with_its_passport_once_it_i
         call("register_model", to_register(run, birds))
     model = call("register_model", to_register(run, birds))
     listed = aws.sagemaker().list_model_packages(ModelPackageGroupName="zoo--birds")["ModelPackageSummaryList"]
-    body = aws.s3().get_object(Bucket=MODELS, Key=passports.key(run))["Body"].read()
+    body = aws.s3().get_object(Bucket=MODELS, Key=passports.key_of(run.project, run.id, run.attempt))["Body"].read()
     passport, now = Passport.model_validate_json(body), ledger.run(run.id)
     assert [one["ModelPackageArn"] for one in listed] == [model["arn"]]
     assert package(model["arn"])["CustomerMetadataProperties"]["passport"] == passport.digest

@@ -7,14 +7,16 @@ import subprocess
 import sys
 import zipfile
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pytest
+from dropforge import naming
 from dropforge.domain.checkpoint_shapes.folders import Folder
 from dropforge.domain.checkpoint_shapes.opening import open_checkpoint
 
-from cli.local import variables
+from cli.local import download, variables
 from localcloud.cloud import PROJECT
 from tests.journeys.conftest import Journeys, until
 
@@ -262,3 +264,14 @@ def test_a_success_path_takes_at_most_forty_transitions_and_250_events(
     kinds = [event["type"] for page in pages.paginate(executionArn=arn) for event in page["events"]]
     assert 10 < sum(kind.endswith("StateEntered") for kind in kinds) <= 40
     assert len(kinds) <= 250
+
+
+def test_the_demo_keeps_the_model_and_the_report_when_the_cloud_is_gone(
+    journeys: Journeys, trained: dict[str, Any], tmp_path: Path
+) -> None:
+    kept = download(journeys.cloud, naming.model_group(PROJECT, "greetings"), tmp_path / "model")
+    assert kept is not None
+    assert trained["run_id"] in (tmp_path / "report.html").read_text()
+    manifest = (kept / "manifest.json").read_bytes()
+    assert sha256(manifest).hexdigest() == trained["digest"]
+    assert all((kept / line["path"]).stat().st_size == line["bytes"] for line in json.loads(manifest)["files"])

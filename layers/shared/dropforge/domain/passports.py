@@ -137,13 +137,8 @@ def agree(there: Passport, wanted: Passport) -> Passport:
     return there
 
 
-def key(run: Run, name: str = NAME) -> str:
-    """Return where a run's attempt keeps its passport (or its metrics) in the models bucket: beside its model."""
-    return key_of(run.project, run.id, run.attempt, name)
-
-
 def key_of(project: str, run_id: str, attempt: int, name: str = NAME) -> str:
-    """Return where the passport of an attempt lies in the models bucket."""
+    """Return where the passport of an attempt, or what lies beside it, is in the models bucket."""
     return f"runs/{project}/{run_id}/{attempt}/{name}"
 
 
