@@ -182,6 +182,7 @@ class LocalCloud(AbstractContextManager["LocalCloud"]):
             "claim": "fsx",
             "mount_path": str(self.fsx),
             "scratch_path": str(scratch.resolve()),
+            "prices": {"as_of": "2026-11-25", "usd_per_hour": {INSTANCE_TYPE: 0, SMALL: 0}},  # your own machine
         }
         self._write("clusters", CLUSTER, cluster)
         you = self.client("sts").get_caller_identity()["Arn"]

@@ -10,6 +10,7 @@ from dropforge.domain.failures import Failure, failure
 from dropforge.domain.models import Registration
 from dropforge.domain.passports import Code, Passport, issue
 from dropforge.domain.plans import Place, Plan, plan
+from dropforge.domain.prices import Prices
 from dropforge.domain.recipes import Parameter, Recipe, Resources, Scalar, Step
 from dropforge.domain.requests import RunRequest, read_request
 from dropforge.domain.runs import Arrival, ArrivalStatus, Lease, Run, Status
@@ -134,7 +135,14 @@ CLUSTER = Cluster(
     claim="fsx-claim",
     mount_path="/fsx",
     scratch_path="/tmp",  # noqa: S108  a path inside the container
+    prices=Prices(as_of="2026-11-25", usd_per_hour={"local.cpu": 0.0, "local.small": 0.0}),
 )
+
+
+def priced(**usd_per_hour: float) -> Cluster:
+    """The cluster where an hour of `local.cpu` and the like costs something: `cpu=10.0`."""
+    table = {f"local.{name}": usd for name, usd in usd_per_hour.items()}
+    return CLUSTER.model_copy(update={"prices": Prices(as_of="2026-11-25", usd_per_hour=table)})
 
 
 def request(**parameters: Scalar) -> RunRequest:

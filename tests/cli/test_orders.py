@@ -7,6 +7,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import boto3
 import pytest
 from dropforge import naming
+from dropforge.client import Client, deployment
 from dropforge.client.addresses import Addresses
 from dropforge.client.orders import send
 from dropforge.client.refusals import Refused
@@ -51,8 +52,9 @@ def door() -> Iterator[Door]:
 
 
 def publish(url: str) -> None:
-    name = naming.parameter("dev", "functions", "cancel-run", "url")
-    SESSION.client("ssm").put_parameter(Name=name, Value=url, Type="String", Overwrite=True)
+    for function in ("cancel-run", "describe-run"):
+        name = naming.parameter("dev", "functions", function, "url")
+        SESSION.client("ssm").put_parameter(Name=name, Value=url, Type="String", Overwrite=True)
 
 
 def code(door: Door, status: int, body: bytes) -> str:
@@ -87,3 +89,16 @@ def test_an_address_is_read_once(door: Door) -> None:
     send(addresses, "cancel_run", {"run": "x"}, Cancelled)
     publish("http://127.0.0.1:9/")  # nobody is there
     assert send(addresses, "cancel_run", {"run": "x"}, Cancelled).execution == "e"
+
+
+def test_whoever_follows_a_run_is_told_once_that_the_deployment_is_busy_and_not_left_waiting(
+    door: Door, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(deployment, "SECONDS_OF_BUSY", 0.3)
+    door.status, door.body = 429, b'{"Message": "Rate exceeded"}'
+    with pytest.raises(Refused) as refused:
+        Client("dev", SESSION).wait("birds-1", pace=0.05)
+    assert refused.value.failure.code == "AwsBusy"
+    (told,) = caplog.messages
+    assert "is asked again" in told
+    assert "Rate exceeded" in told

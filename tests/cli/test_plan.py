@@ -146,7 +146,7 @@ def previewed(plan: Plan, fits: dict[str, Fit], reuse: Reuse) -> Preview:
         manifests_sha256="d" * 64,
         reuse=reuse,
         fit=together([one.fit for one in steps], reuse),
-        price=price_of(plan, reuse, "eu-west-1"),
+        price=price_of(plan, reuse),
     )
 
 

@@ -3,8 +3,7 @@
 from typing import Any
 
 import pytest
-from dropforge.domain import prices
-from dropforge.domain.clusters import Image
+from dropforge.domain.clusters import Cluster, Image
 from dropforge.domain.datasets import Dataset
 from dropforge.domain.failures import Failure
 from dropforge.domain.jobs import render
@@ -25,6 +24,7 @@ from tests.builders import (
     file,
     listing,
     planned,
+    priced,
     recipe,
     request,
     run,
@@ -33,8 +33,8 @@ from tests.builders import (
 )
 
 
-def asked(own: RunBlock) -> Plan:
-    return planned(asked=read_request({}, {"recipe": "tiny", **own}))
+def asked(own: RunBlock, cluster: Cluster = CLUSTER) -> Plan:
+    return planned(asked=read_request({}, {"recipe": "tiny", **own}), cluster=cluster)
 
 
 OTHER_RUNS = {
@@ -56,6 +56,7 @@ SAME_RUNS = {
     "a default said aloud": planned(asked=request(steps=60)),
     "the recipe's base model said aloud": asked({"base_model": "acme/tiny"}),
     "a number written otherwise": planned(asked=request(rate=0.5, steps=60.0)),
+    "the prices": planned(cluster=priced(cpu=10.0)),
     "another upload of the same files": planned(of=dataset(drop=upload(version_id="v2"))),
     "the image's own digest": planned(image=Image(uri="x@sha256:2", inputs="b" * 64)),
 }
@@ -90,18 +91,15 @@ def test_a_step_may_wait_a_week_for_quota_and_then_run_to_its_deadline() -> None
     assert (train.deadline_seconds, train.timeout_seconds) == (5400, QUEUE_CEILING_HOURS * 3600 + 5400)
 
 
-def test_the_price_is_every_step_at_its_deadline_on_every_node(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(prices.USD_PER_HOUR, "local.cpu", 10.0)
-    assert asked({"compute": {"nodes": 2}}).price_usd == pytest.approx(2 * 10.0 * (2 + 1))  # prefetch 2 h, train 1 h
+def test_the_price_is_every_step_at_its_deadline_on_every_node() -> None:
+    assert asked({"compute": {"nodes": 2}}, priced(cpu=10.0)).price_usd == pytest.approx(
+        2 * 10.0 * (2 + 1)
+    )  # prefetch 2 h, train 1 h
 
 
-def test_small_steps_run_on_small_nodes_where_the_cluster_has_some_and_cost_as_much(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setitem(prices.USD_PER_HOUR, "local.cpu", 10.0)
-    monkeypatch.setitem(prices.USD_PER_HOUR, "local.small", 1.0)
+def test_small_steps_run_on_small_nodes_where_the_cluster_has_some_and_cost_as_much() -> None:
     verify = step("verify").model_copy(update={"small": True})
-    with_some = CLUSTER.model_copy(update={"small_instance_type": "local.small"})
+    with_some = priced(cpu=10.0, small=1.0).model_copy(update={"small_instance_type": "local.small"})
     made = planned(by=recipe(step(), verify), cluster=with_some)
     assert [s.instance_type for s in made.steps] == ["local.small", "local.cpu", "local.small"]
     assert made.price_usd == pytest.approx(1.0 * (2 + 1) + 10.0 * 1)
@@ -110,20 +108,22 @@ def test_small_steps_run_on_small_nodes_where_the_cluster_has_some_and_cost_as_m
     assert without.identity == made.identity
 
 
-def test_a_run_that_could_cost_more_than_its_budget_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(prices.USD_PER_HOUR, "local.cpu", 10.0)
+def test_a_run_that_could_cost_more_than_its_budget_is_refused() -> None:
     with pytest.raises(Problem) as raised:
-        asked({"budget": {"max_usd": 29.99}})
+        asked({"budget": {"max_usd": 29.99}}, priced(cpu=10.0))
     assert (raised.value.failure.code, raised.value.failure.error) == ("BudgetTooSmall", "QuotaExceeded")
     assert "$30.00" in raised.value.failure.why
-    assert asked({"budget": {"max_usd": 30}}).price_usd == 30
+    assert asked({"budget": {"max_usd": 30}}, priced(cpu=10.0)).price_usd == 30
 
 
 def test_an_instance_type_without_a_price_is_refused_and_not_guessed() -> None:
     priced = recipe().model_copy(update={"instance_types": ("ml.p5.48xlarge",)})
     with pytest.raises(Problem) as raised:
         planned(by=priced)
-    assert raised.value.failure.code == "PriceUnknown"
+    assert (raised.value.failure.code, raised.value.failure.evidence) == (
+        "PriceUnknown",
+        {"priced": ["local.cpu", "local.small"]},
+    )
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from typing import Any, get_args
 
 import pytest
-from dropforge.domain import manifests, prices
+from dropforge.domain import manifests
 from dropforge.domain.attempts import first
 from dropforge.domain.drafts import Draft
 from dropforge.domain.fits import Answer, Fit
@@ -14,7 +14,7 @@ from dropforge.domain.runs import Run, Status
 from dropforge.domain.values import digest
 from dropforge.errors import Conflict
 
-from tests.builders import CLUSTER, IMAGE, NOW, dataset, listing, planned, recipe, request, run, step, upload
+from tests.builders import CLUSTER, IMAGE, NOW, dataset, listing, planned, priced, recipe, request, run, step, upload
 
 PLAN = planned()
 NEW = Reuse(answer="new", why="")
@@ -73,36 +73,29 @@ def test_the_identity_of_a_run_is_the_digest_of_its_ingredients() -> None:
 
 
 @pytest.fixture
-def priced(monkeypatch: pytest.MonkeyPatch) -> Plan:
+def costly() -> Plan:
     """A plan of two nodes at $6 an hour, with 120 minutes of prefetch and 60 of training."""
-    monkeypatch.setitem(prices.USD_PER_HOUR, "local.cpu", 6.0)
     asked = request().model_copy(update={"compute": request().compute.model_copy(update={"nodes": 2})})
-    return planned(asked=asked)
+    return planned(asked=asked, cluster=priced(cpu=6.0))
 
 
-def test_a_price_is_from_a_minute_of_every_step_to_its_deadline(priced: Plan) -> None:
-    price = price_of(priced, NEW, prices.REGION)
+def test_a_price_is_from_a_minute_of_every_step_to_its_deadline(costly: Plan) -> None:
+    price = price_of(costly, NEW)
     assert price.least_usd == pytest.approx(2 * 2 * 6 / 60)
     assert price.most_usd == 2 * 6 * 3
 
 
-def test_a_price_says_its_table_its_region_and_what_each_number_assumes(priced: Plan) -> None:
-    price = price_of(priced, NEW, prices.REGION)
-    assert (price.as_of, price.region) == (prices.AS_OF, prices.REGION)
+def test_a_price_says_its_table_and_what_each_number_assumes(costly: Plan) -> None:
+    price = price_of(costly, NEW)
+    assert price.as_of == costly.cluster.prices.as_of
     said = " ".join(price.assumes)
-    for words in ("local.cpu $6.00", prices.AS_OF, prices.REGION, "prefetch 120, train 60", "2 x its instance"):
+    for words in ("local.cpu $6.00", price.as_of, "prefetch 120, train 60", "2 x its instance"):
         assert words in said
 
 
-def test_a_price_for_another_region_says_so(priced: Plan) -> None:
-    here, there = (price_of(priced, NEW, region).assumes for region in (prices.REGION, "eu-west-1"))
-    assert there[:-1] == here
-    assert "eu-west-1" in there[-1]
-
-
 @pytest.mark.parametrize("answer", ["reused", "joins"])
-def test_what_is_done_already_or_by_another_run_costs_nothing_more(priced: Plan, answer: Any) -> None:
-    price = price_of(priced, Reuse(answer=answer, why="", run_id="birds-1"), prices.REGION)
+def test_what_is_done_already_or_by_another_run_costs_nothing_more(costly: Plan, answer: Any) -> None:
+    price = price_of(costly, Reuse(answer=answer, why="", run_id="birds-1"))
     assert (price.least_usd, price.most_usd) == (0, 0)
 
 

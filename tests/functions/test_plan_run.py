@@ -137,6 +137,17 @@ def test_what_the_platform_team_has_not_set_up_is_named(
     assert announced() == []
 
 
+def test_a_record_that_is_wrong_is_named_with_its_field(call: Call) -> None:
+    name = naming.parameter("test", "clusters", "research", "spec")
+    wrong = CLUSTER.model_dump_json(exclude={"prices"})
+    aws.ssm().put_parameter(Name=name, Type="String", Value=wrong, Overwrite=True)
+    with pytest.raises(Problem) as raised:
+        call("plan_run", to_plan())
+    failure = raised.value.failure
+    assert (failure.code, failure.evidence) == ("RecordUnreadable", {"parameter": name})
+    assert "prices" in failure.why
+
+
 @pytest.mark.parametrize(
     ("run", "code"),
     [

@@ -97,6 +97,7 @@ def test_a_role_without_an_access_entry_is_named_with_the_command_to_make_it(jou
                 "claim": "fsx",
                 "mount_path": "/fsx",
                 "scratch_path": "/tmp",  # noqa: S108  a path inside the container
+                "prices": {"as_of": "2026-11-25", "usd_per_hour": {}},
             },
             "EKS knows no `moon`",
         ),

@@ -14,6 +14,7 @@ import pytest
 from dropforge import naming
 from dropforge.domain import onboarding
 from dropforge.domain.clusters import Cluster
+from dropforge.domain.prices import Prices
 from kubernetes.client import RbacAuthorizationV1Api
 
 from localcloud.aws import LocalAws
@@ -83,7 +84,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
                 f"{kind}_role": f"arn:aws:iam::{aws.account}:role/research-{kind}" for kind in ("reader", "writer")
             }
             paths = {"file_system": "fs-1", "claim": "fsx", "mount_path": "/fsx", "scratch_path": "/tmp"}  # noqa: S108
-            made = Place(aws, cluster, Cluster(name="research", eks_name=EKS_NAME, **roles, **paths))
+            free = Prices(as_of="2026-11-25", usd_per_hour={})
+            made = Place(aws, cluster, Cluster(name="research", eks_name=EKS_NAME, prices=free, **roles, **paths))
             made.let_in(made.spec.reader_role, "reader")
             yield made
 

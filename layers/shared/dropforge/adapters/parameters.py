@@ -1,12 +1,17 @@
-"""SSM parameters: what the platform team has set up, as JSON documents."""
+"""SSM parameters: what the platform team has set up, as JSON documents. Raises InvalidInput (RecordUnreadable) for one that is wrong."""
+
+from typing import TypeVar
 
 from botocore.exceptions import ClientError
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from dropforge import naming
 from dropforge.adapters import aws, settings
 from dropforge.domain.clusters import Cluster, Image, Project
-from dropforge.errors import NotFound
+from dropforge.domain.values import explain
+from dropforge.errors import InvalidInput, NotFound
+
+Record = TypeVar("Record", bound=BaseModel)
 
 
 def project(name: str) -> Project:
@@ -19,8 +24,7 @@ def project(name: str) -> Project:
 
 def find_project(name: str) -> Project | None:
     """Return a project, or None when nobody has onboarded it."""
-    text = _read("projects", name, "spec")
-    return Project.model_validate_json(text) if text is not None else None
+    return _read("projects", name, Project)
 
 
 def projects() -> list[Project]:
@@ -40,24 +44,27 @@ def _readable(text: str) -> Project | None:
 
 def cluster(name: str) -> Cluster:
     """Return a cluster. Raises NotFound (ClusterUnknown)."""
-    text = _read("clusters", name, "spec")
-    if text is None:
+    found = _read("clusters", name, Cluster)
+    if found is None:
         raise NotFound("ClusterUnknown", f"No cluster is called `{name}`.", {"cluster": name})
-    return Cluster.model_validate_json(text)
+    return found
 
 
 def image(name: str) -> Image:
     """Return an image by digest. Raises NotFound (ImageUnknown)."""
-    text = _read("images", name, "spec")
-    if text is None:
+    found = _read("images", name, Image)
+    if found is None:
         raise NotFound("ImageUnknown", f"No image is called `{name}`.", {"image": name})
-    return Image.model_validate_json(text)
+    return found
 
 
-def _read(nouns: str, name: str, attribute: str) -> str | None:
-    parameter = naming.parameter(settings.environment(), nouns, name, attribute)
+def _read(nouns: str, name: str, kind: type[Record]) -> Record | None:
+    parameter = naming.parameter(settings.environment(), nouns, name, "spec")
     try:
-        return aws.ssm().get_parameter(Name=parameter)["Parameter"].get("Value")
+        return kind.model_validate_json(aws.ssm().get_parameter(Name=parameter)["Parameter"].get("Value", ""))
+    except ValidationError as error:
+        why = f"The parameter `{parameter}` is wrong: {explain(error)}."
+        raise InvalidInput("RecordUnreadable", why, {"parameter": parameter}) from error
     except ClientError as error:
         if aws.code_of(error) == "ParameterNotFound":
             return None

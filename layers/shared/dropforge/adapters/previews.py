@@ -33,7 +33,7 @@ def _preview(plan: Plan, dataset: Dataset, drawn: tuple[Manifest, ...], *, uploa
         manifests_sha256=manifests.sha256(drawn),
         reuse=reuse,
         fit=together(fits, reuse),
-        price=price_of(plan, reuse, aws.region()),
+        price=price_of(plan, reuse),
     )
 
 

@@ -1,5 +1,6 @@
 """What can be done with a deployment from outside: upload, ask, order."""
 
+import logging
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -30,7 +31,10 @@ from dropforge.domain.uploads import PREFIX, RunBlock, Upload, locate
 from dropforge.domain.values import Value, stamped
 from dropforge.errors import InvalidInput
 
+logger = logging.getLogger(__name__)
+
 SECONDS_OF_HASTE = 60  # of following: every look reads an execution's history, which many may want to do at once
+SECONDS_OF_BUSY = 600  # how long a deployment that answers nothing but that it is busy is asked again
 SECONDS_TO_START = 60  # how long a drop may be unknown: the event of an upload takes seconds, sometimes more
 
 
@@ -123,17 +127,22 @@ class Client:
     def follow(self, reference: str, patience: float = SECONDS_TO_START, pace: float = 0.5) -> Iterator[Journey]:
         """Yield a journey's states until it is over, one each `pace` seconds, and after a minute a tenth as often.
 
-        A drop that nobody has heard of yet is waited for, for `patience` seconds; a deployment that is busy is asked again.
+        A drop that nobody has heard of yet is waited for, for `patience` seconds. A deployment that is busy is asked again for ten minutes, and a
+        warning is logged. Raises Refused.
         """
-        begun = time.monotonic()
+        begun = heard = time.monotonic()
+        told = False
         while True:
             try:
                 journey = self.describe(reference)
             except Refused as refused:
-                known = refused.failure.code == "AwsBusy"
-                if not known and (refused.failure.code != "RunNotFound" or time.monotonic() > begun + patience):
+                if not _worth_asking_again(refused, begun + patience, heard):
                     raise
+                if not told and refused.failure.code == "AwsBusy":
+                    logger.warning("The deployment is busy, and is asked again: %s", refused.failure.why)
+                    told = True
             else:
+                heard, told = time.monotonic(), False
                 yield journey
                 if journey.status in OVER and not _still_writing(journey):
                     return
@@ -223,6 +232,14 @@ def dataset_name(path: Path) -> str:
     """Return a dataset's name: the file's or folder's own, or the folder's of a file that is only called train."""
     stem = path.resolve().name.partition(".")[0]
     return naming.slug(path.resolve().parent.name if stem == "train" else stem, 30)
+
+
+def _worth_asking_again(refused: Refused, unknown_until: float, heard: float) -> bool:
+    """Whether a refusal may pass by itself. `heard` is when the deployment last answered, as `time.monotonic()` says it."""
+    now = time.monotonic()
+    if refused.failure.code == "AwsBusy":
+        return now < heard + SECONDS_OF_BUSY
+    return refused.failure.code == "RunNotFound" and now < unknown_until
 
 
 def _still_writing(journey: Journey) -> bool:

@@ -128,9 +128,9 @@ CATALOGUE: dict[str, Entry] = {
     ),
     "PriceUnknown": Entry(
         "InvalidInput",
-        "This instance type has no price in the table, so the budget cannot be checked.",
+        "This instance type has no price in the cluster's record, so the budget cannot be checked.",
         "the platform team",
-        "Add its price to dropforge/domain/prices.py, or use a priced instance type.",
+        "Add its price to `prices` in the cluster's record (docs/operations.md, Clusters), or use an instance type that the evidence lists.",
     ),
     "BudgetTooSmall": Entry(
         "QuotaExceeded",
@@ -422,6 +422,12 @@ CATALOGUE: dict[str, Entry] = {
         "the platform team",
         "Apply the team's Roles and RoleBindings again (docs/operations.md, Clusters); the cause names verb, resource and namespace, the evidence "
         "the rule.",
+    ),
+    "RecordUnreadable": Entry(
+        "InvalidInput",
+        "The platform team's record of a project, a cluster or an image is not as it must be.",
+        "the platform team",
+        "Correct the parameter that the evidence names (docs/operations.md); the cause names the field. Then retry the run.",
     ),
     "NamespaceFull": Entry(
         "QuotaExceeded",

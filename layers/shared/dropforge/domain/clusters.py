@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+from dropforge.domain.prices import Prices
 from dropforge.domain.values import Slug, Value
 
 
@@ -35,6 +36,7 @@ class Cluster(Value):
     claim: str
     mount_path: str
     scratch_path: str
+    prices: Prices
     small_instance_type: str = ""
 
 

@@ -9,6 +9,7 @@ from dropforge.domain.datasets import Dataset
 from dropforge.domain.drafts import NO_SHA256, Draft, anonymous
 from dropforge.domain.jobs import render
 from dropforge.domain.plans import Place, Plan, plan
+from dropforge.domain.prices import Prices
 from dropforge.domain.recipes import Recipe
 from dropforge.domain.requests import RunRequest
 from dropforge.domain.values import Slug, Value, digest
@@ -53,9 +54,16 @@ class Site(Value):
     def place(self, recipe: Recipe) -> Place:
         """Return where a run would go."""
         given = self.model_dump(include={"claim", "mount_path", "scratch_path", "small_instance_type"})
-        cluster = Cluster(name="cluster", eks_name="", reader_role="", writer_role="", file_system="", **given)
+        free = _free(recipe, self.small_instance_type)
+        elsewhere = dict.fromkeys(("eks_name", "reader_role", "writer_role", "file_system"), "")
+        cluster = Cluster(name="cluster", prices=free, **elsewhere, **given)
         own = {name: Image(uri=self.step_image, inputs="") for name in recipe.step_images}
         return Place(self.environment, cluster, Image(uri=self.image, inputs=""), own)
+
+
+def _free(recipe: Recipe, small: str) -> Prices:
+    """Return a table in which nothing costs anything: what a job looks like does not depend on its price."""
+    return Prices(as_of="1970-01-01", usd_per_hour=dict.fromkeys((*recipe.instance_types, small), 0.0))
 
 
 def sketch(recipe: Recipe, request: RunRequest, site: Site) -> tuple[Manifest, ...]:

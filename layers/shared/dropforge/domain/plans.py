@@ -17,7 +17,7 @@ from dropforge.domain.clusters import Cluster, Image, Project
 from dropforge.domain.datasets import Dataset
 from dropforge.domain.evaluations import Better, Incumbent
 from dropforge.domain.gates import check as check_gate
-from dropforge.domain.prices import ceiling_usd, check_budget
+from dropforge.domain.prices import check_budget
 from dropforge.domain.recipes import MAX_STEPS, Inference, Recipe, Resources, Scalar, Step, Stuck, resolve
 from dropforge.domain.requests import RunRequest
 from dropforge.domain.values import Sha256, Slug, Value, digest
@@ -128,7 +128,7 @@ def plan(dataset: Dataset, request: RunRequest, recipe: Recipe, project: Project
     steps = tuple(
         _planned(step, recipe, place, _node(step, place.cluster, instance_type)) for step in (PREFETCH, *recipe.steps)
     )
-    price = sum(ceiling_usd(step.instance_type, request.compute.nodes, step.deadline_seconds / 3600) for step in steps)
+    price = sum(_price_usd(step, place.cluster, request.compute.nodes) for step in steps)
     check_budget(price, request.budget.max_usd)
     _check_approval(request, project)
     shape = (request.compute.nodes, max(step.resources.accelerators for step in steps))
@@ -226,6 +226,11 @@ def _planned(step: Step, recipe: Recipe, place: Place, instance_type: str) -> Pl
         timeout_seconds=QUEUE_CEILING_HOURS * 3600 + deadline,
         image=place.step_images[step.image].uri if step.image else "",
     )
+
+
+def _price_usd(step: PlannedStep, cluster: Cluster, nodes: int) -> float:
+    """Return the most that a step can cost."""
+    return cluster.prices.of_hour(step.instance_type) * nodes * step.deadline_seconds / 3600
 
 
 def needs_incumbent(step: PlannedStep) -> bool:

@@ -5,11 +5,11 @@ from typing import Literal
 
 from pydantic import Field
 
-from dropforge.domain import prices
 from dropforge.domain.callers import Asked
 from dropforge.domain.drafts import Draft
 from dropforge.domain.fits import Fit, worst
 from dropforge.domain.plans import Plan, PlannedStep
+from dropforge.domain.prices import LEAST_MINUTES
 from dropforge.domain.recipes import Scalar
 from dropforge.domain.runs import Run, decide
 from dropforge.domain.uploads import RunBlock
@@ -57,7 +57,6 @@ class Price(Value):
     least_usd: float
     most_usd: float
     as_of: str
-    region: str
     assumes: tuple[str, ...]
 
 
@@ -154,29 +153,26 @@ def _said(value: object) -> str:
     return "nothing" if value is None else str(value)
 
 
-def price_of(plan: Plan, reuse: Reuse, region: str) -> Price:
-    """Return the price of a plan in a Region of AWS, as a range."""
-    as_of = {"as_of": prices.AS_OF, "region": prices.REGION}
+def price_of(plan: Plan, reuse: Reuse) -> Price:
+    """Return the price of a plan, as a range."""
+    prices = plan.cluster.prices
     if reuse.answer in ("reused", "joins"):
         free = f"Run {reuse.run_id} has done or does the work and pays for it; a drop of this costs nothing more."
-        return Price(least_usd=0, most_usd=0, assumes=(free,), **as_of)
-    shortest = prices.LEAST_MINUTES / 60
-    least = sum(prices.ceiling_usd(step.instance_type, plan.nodes, shortest) for step in plan.steps)
-    return Price(least_usd=least, most_usd=plan.price_usd, assumes=_assumed(plan, region), **as_of)
+        return Price(least_usd=0, most_usd=0, assumes=(free,), as_of=prices.as_of)
+    least = sum(prices.of_hour(step.instance_type) for step in plan.steps) * plan.nodes * LEAST_MINUTES / 60
+    return Price(least_usd=least, most_usd=plan.price_usd, assumes=_assumed(plan), as_of=prices.as_of)
 
 
-def _assumed(plan: Plan, region: str) -> tuple[str, ...]:
+def _assumed(plan: Plan) -> tuple[str, ...]:
     types = sorted({step.instance_type for step in plan.steps})
-    hourly = ", ".join(f"{name} ${prices.USD_PER_HOUR[name]:,.2f}" for name in types)
+    hourly = ", ".join(f"{name} ${plan.cluster.prices.of_hour(name):,.2f}" for name in types)
     minutes = ", ".join(f"{step.name} {step.deadline_seconds // 60}" for step in plan.steps)
-    said = (
-        f"An hour of an instance costs: {hourly} (table of {prices.AS_OF}, Region {prices.REGION}).",
-        f"At least: every step holds {plan.nodes} x its instance for {prices.LEAST_MINUTES} minute, to start and to stop.",
+    return (
+        f"An hour of an instance costs: {hourly} (the cluster's table of {plan.cluster.prices.as_of}).",
+        f"At least: every step holds {plan.nodes} x its instance for {LEAST_MINUTES} minute, to start and to stop.",
         f"At most: every step runs to its deadline (minutes: {minutes}).",
         "Not counted: waiting for quota, which holds no instance; storage; nodes that stand idle; retries.",
     )
-    elsewhere = f"The deployment is in {region}: its prices may differ from those of {prices.REGION}."
-    return said if region == prices.REGION else (*said, elsewhere)
 
 
 def together(fits: Sequence[Fit], reuse: Reuse) -> Fit:

@@ -1,24 +1,29 @@
-"""What an hour of an instance costs, from a dated table.
+"""What an hour of a cluster's instances costs, from the dated table in the cluster's record.
 
-Only prices that somebody has read at their source may stand here: an instance type without a price is refused, not guessed.
+Prices differ by Region, contract and way of buying, and change: whoever pays for a cluster says what it costs. An instance type without a price
+is refused, not guessed.
 """
 
+from pydantic import Field, NonNegativeFloat
+
+from dropforge.domain.values import Value
 from dropforge.errors import InvalidInput, QuotaExceeded
 
-AS_OF = "2026-11-25"
-REGION = "us-east-1"  # of AWS; the embedded cluster, which costs nothing, is there as well
 LEAST_MINUTES = 1  # what a job holds its nodes for at least: its pods must start and stop
-USD_PER_HOUR: dict[str, float] = {
-    "local.cpu": 0.0,  # the embedded cluster: your own machine
-    "local.small": 0.0,
-}
 
 
-def ceiling_usd(instance_type: str, nodes: int, hours: float) -> float:
-    """Return the most that `nodes` instances can cost for `hours`, in US dollars. Raises InvalidInput (PriceUnknown)."""
-    if instance_type not in USD_PER_HOUR:
-        raise InvalidInput("PriceUnknown", f"`{instance_type}` is not in the price table of {AS_OF}.")
-    return USD_PER_HOUR[instance_type] * nodes * hours
+class Prices(Value):
+    """US dollars for an hour of one instance, by instance type, and the day on which somebody read them (such as 2026-11-25)."""
+
+    as_of: str = Field(pattern=r"^\d{4}-\d\d-\d\d$")
+    usd_per_hour: dict[str, NonNegativeFloat]
+
+    def of_hour(self, instance_type: str) -> float:
+        """Return what an instance costs for an hour. Raises InvalidInput (PriceUnknown)."""
+        if instance_type not in self.usd_per_hour:
+            why = f"`{instance_type}` is not in the cluster's prices of {self.as_of}."
+            raise InvalidInput("PriceUnknown", why, {"priced": sorted(self.usd_per_hour)})
+        return self.usd_per_hour[instance_type]
 
 
 def check_budget(price_usd: float, budget_usd: float | None) -> None:

@@ -2,7 +2,6 @@
 
 from typing import TYPE_CHECKING
 
-from dropforge.domain.prices import AS_OF, ceiling_usd
 from dropforge.domain.values import Value
 
 if TYPE_CHECKING:  # a plan brings its recipe and request with it, which whoever only announces something need not load
@@ -12,7 +11,7 @@ if TYPE_CHECKING:  # a plan brings its recipe and request with it, which whoever
 class Terms(Value):
     """`ceiling_usd` is the most that the attempt can cost: every step at its deadline, `deadline_hours` together, on `nodes` nodes.
 
-    `usd_per_hour` is the price of one node of `instance_type`, from the table of `prices_as_of`.
+    `usd_per_hour` is the price of one node of `instance_type`, from the cluster's table of `prices_as_of`.
     """
 
     image: str
@@ -35,7 +34,7 @@ def terms_of(plan: "Plan") -> Terms:
         instance_type=plan.instance_type,
         nodes=plan.nodes,
         deadline_hours=sum(step.deadline_seconds for step in plan.steps) / 3600,
-        usd_per_hour=ceiling_usd(plan.instance_type, 1, 1.0),
-        prices_as_of=AS_OF,
+        usd_per_hour=plan.cluster.prices.of_hour(plan.instance_type),
+        prices_as_of=plan.cluster.prices.as_of,
         ceiling_usd=plan.price_usd,
     )
