@@ -19,6 +19,7 @@ class Lustre:
 
     tasks: list[Document] = field(default_factory=list)
     refused: int = 0
+    never: list[str] = field(default_factory=list)  # the waits whose task FSx refuses for good
 
     def create(self, request: AWSPreparedRequest) -> AWSResponse:
         """CreateDataRepositoryTask."""
@@ -26,6 +27,8 @@ class Lustre:
         same = next((task for task in self.tasks if task["token"] == body["ClientRequestToken"]), None)
         if same is not None:
             return reply(request, {"DataRepositoryTask": same})
+        if body["Tags"][0]["Value"] in self.never:
+            return reply(request, {"__type": "BadRequest", "Message": "no association covers the path"}, 400)
         if any(task["FileSystemId"] == body["FileSystemId"] and task["Lifecycle"] in UNDER_WAY for task in self.tasks):
             self.refused += 1
             code = "DataRepositoryTaskExecuting"

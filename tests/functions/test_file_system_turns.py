@@ -9,7 +9,7 @@ from dropforge import naming
 from dropforge.adapters import aws, file_system_turns, ledger, table, teardown, waits
 from dropforge.domain.file_systems import Turn
 from dropforge.domain.runs import Run, Wait
-from dropforge.errors import Conflict
+from dropforge.errors import Conflict, InvalidInput
 
 from tests import builders
 from tests.contracts.repository import Document
@@ -17,6 +17,7 @@ from tests.functions.acting import describe
 from tests.functions.conftest import MODELS, Call
 from tests.functions.lustre import Lustre
 from tests.functions.site import Site
+from tests.functions.wires import refusing
 
 TICK = {"cluster": "research"}
 DIGEST = "c" * 64
@@ -117,6 +118,44 @@ def test_a_success_with_failed_files_is_a_failure(call: Call, onsite: Site, fsx:
     call("watch_jobs", TICK)
     ((_, answer),) = onsite.tokens
     assert ("1 of 3 files failed" in answer["cause"], "failed_files" in answer["cause"]) == (True, True)
+
+
+def test_files_that_failed_are_a_failure_also_where_the_report_cannot_be_read(
+    call: Call, onsite: Site, fsx: Lustre, promote: Promote
+) -> None:
+    bad, good = promote("bad"), promote("good")
+    fsx.end("FAILED", Status={"TotalCount": 3, "FailedCount": 2})
+    with refusing(aws.s3(), "GetObject", "AccessDenied", 1, status=403):
+        call("watch_jobs", TICK)
+    ((token, failed),) = onsite.tokens
+    assert (token, "report_unreadable" in failed["cause"]) == ("token-bad", True)
+    assert (wait_of(bad), fsx.began()) == (None, [export(bad), export(good)])
+
+
+def test_a_task_that_fsx_refuses_for_good_ends_its_run_and_keeps_nobody_waiting(
+    call: Call, onsite: Site, fsx: Lustre, promote: Promote
+) -> None:
+    first, never, third = (promote(name) for name in ("one", "two", "three"))
+    fsx.never.append(export(never))
+    fsx.end()
+    for _ in range(2):
+        call("watch_jobs", TICK)
+    assert [(token, answer.get("error", "")) for token, answer in onsite.tokens] == [
+        ("token-one", ""),
+        ("token-two", "InvalidInput"),
+    ]
+    assert "no association covers the path" in onsite.tokens[1][1]["cause"]
+    assert fsx.began() == [export(first), export(third)]
+
+
+def test_a_task_that_fsx_refuses_at_once_says_whose_move_it_is(
+    call: Call, onsite: Site, fsx: Lustre, members: str
+) -> None:
+    run = onsite.claim(onsite.plan("never", ""), "e-never")
+    fsx.never.append(export(run))
+    with pytest.raises(InvalidInput) as raised:
+        call("promote_checkpoint", to_promote(onsite, run, "never"))
+    assert (raised.value.failure.code, raised.value.failure.whose) == ("FileSystemRefused", "the platform team")
 
 
 def test_asking_again_is_the_same_task_for_the_newest_token(

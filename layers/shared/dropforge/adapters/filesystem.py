@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError
 
 from dropforge.adapters import aws, storage
 from dropforge.domain.file_systems import FileSystemTask
+from dropforge.errors import InvalidInput
 
 if TYPE_CHECKING:
     from mypy_boto3_fsx.literals import DataRepositoryTaskTypeType
@@ -32,6 +33,13 @@ _TYPES: "Final[dict[str, DataRepositoryTaskTypeType]]" = {
     "import": "IMPORT_METADATA_FROM_REPOSITORY",
     "export": "EXPORT_TO_REPOSITORY",
 }
+_REFUSED = (
+    "BadRequest",
+    "FileSystemNotFound",
+    "IncompatibleParameterError",
+    "UnsupportedOperation",
+    "AccessDeniedException",
+)
 _ENDED: dict[str, Phase] = {"SUCCEEDED": "succeeded", "FAILED": "failed", "CANCELED": "failed"}
 
 
@@ -47,7 +55,10 @@ class TaskState(NamedTuple):
 
 
 def start(task: FileSystemTask, token: str) -> str | None:
-    """Start a task and return its id; the same `token` starts it once. None while the file system runs another one."""
+    """Start a task and return its id; the same `token` starts it once. None while the file system runs another one.
+
+    Raises InvalidInput (FileSystemRefused) when FSx says that it never will.
+    """
     try:
         answer = aws.fsx().create_data_repository_task(
             Type=_TYPES[task.kind],
@@ -60,6 +71,9 @@ def start(task: FileSystemTask, token: str) -> str | None:
     except ClientError as error:
         if aws.code_of(error) == "DataRepositoryTaskExecuting":
             return None
+        if aws.code_of(error) in _REFUSED:
+            why = f"FSx refuses to {task.kind} {', '.join(task.paths)} on `{task.file_system}`: {error}"
+            raise InvalidInput("FileSystemRefused", why, {"file_system": task.file_system}) from error
         raise
     return answer["DataRepositoryTask"]["TaskId"]
 

@@ -4,7 +4,7 @@ The checkpoints on the file system stay: the next attempt goes on from the newes
 """
 
 from dropforge import naming
-from dropforge.adapters import cluster, connections, filesystem, logs, parameters, registry, waits
+from dropforge.adapters import cluster, connections, file_system_turns, logs, parameters, registry, waits
 from dropforge.adapters.connections import Connection
 from dropforge.domain.runs import Run, Wait
 from dropforge.domain.waiting import selector, tasks_of
@@ -18,10 +18,10 @@ def clear(run: Run, patience: int = GONE_SECONDS) -> None:
     Raises NotReady (JobsNotGone) until then.
     """
     target = parameters.cluster(run.cluster)
-    connection = connections.connect(target, "writer")
     namespace, mine = naming.namespace(run.team), selector(run.id, run.attempt)
     waiting = [wait for wait in waits.of_cluster(run.cluster) if (wait.run_id, wait.attempt) == (run.id, run.attempt)]
     _cancel_tasks(target.file_system, run, waiting)
+    connection = connections.connect(target, "writer")
     _keep_logs(connection, namespace, run, mine)
     cluster.delete_jobs(connection, namespace, mine)
     cluster.wait_gone(connection, namespace, mine, patience)
@@ -39,8 +39,7 @@ def _cancel_tasks(file_system: str, run: Run, waiting: list[Wait]) -> None:
     for wait in waiting:
         if wait.kind == "file-system-task":
             waits.end(wait)
-    for task in filesystem.find_tasks(file_system, tasks_of(run)):
-        filesystem.cancel(task)
+    file_system_turns.cancel(file_system, tasks_of(run))
 
 
 def _keep_logs(connection: Connection, namespace: str, run: Run, mine: str) -> None:

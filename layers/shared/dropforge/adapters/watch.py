@@ -4,11 +4,14 @@ A look lists each kind in pages, so its cost follows the number of open waits an
 their age. A lock row keeps two looks at one cluster apart; it expires by itself when a look dies.
 """
 
+import csv
 import json
 import uuid
 from collections.abc import Iterator
 from datetime import datetime
 from functools import partial
+
+from botocore.exceptions import ClientError
 
 from dropforge import naming
 from dropforge.adapters import (
@@ -118,10 +121,18 @@ def _follow_task(wait: Wait, state: TaskState | None) -> bool:
         machine.succeed(wait.token, json.dumps(evidence))
     else:
         why = state.message or f"{state.failed} of {state.total} files failed."
-        named = {"failed_files": list(filesystem.failed_files(state))} if state.failed else {}
+        named = _failed_files(state) if state.failed else {}
         machine.fail(wait.token, failure("FileSystemTaskFailed", why, {**evidence, **named}))
     waits.end(wait)
     return True
+
+
+def _failed_files(state: TaskState) -> Evidence:
+    """Return which files failed, or why nobody can say: a report that is not readable must not keep the run, and those behind it, waiting."""
+    try:
+        return {"failed_files": list(filesystem.failed_files(state))}
+    except (ClientError, csv.Error) as error:
+        return {"report": state.report, "report_unreadable": str(error)[:300]}
 
 
 def _look_at_teams(name: str, waiting: list[Wait]) -> int:

@@ -294,6 +294,13 @@ CATALOGUE: dict[str, Entry] = {
         "the platform team",
         "Read the message and the files in the evidence; check the data repository association, the bucket and its key, then use `dropforge retry`.",
     ),
+    "FileSystemRefused": Entry(
+        "InvalidInput",
+        "FSx for Lustre does not take what the run asks of the file system.",
+        "the platform team",
+        "Read FSx's words in the cause; check the file system, its data repository associations and the function's role, then use "
+        "`dropforge retry`.",
+    ),
     "JobFailed": Entry(
         "WorkloadFailed",
         "A job of the run failed.",
