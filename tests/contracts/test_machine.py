@@ -9,7 +9,9 @@ from typing import get_args
 import jsonata
 import pytest
 from dropforge import errors
+from dropforge.domain.file_systems import COPY_HOURS, LINE_HOURS
 from dropforge.domain.journeys import STAGES
+from dropforge.domain.plans import QUEUE_CEILING_HOURS
 from dropforge.domain.recipes import MAX_STEPS
 
 from tests.contracts.repository import (
@@ -106,9 +108,16 @@ def test_a_task_outlasts_its_function_so_that_lambda_says_first_what_happened(na
     assert TASKS[name]["TimeoutSeconds"] >= functions()[name].get("Timeout", 60) + 30
 
 
+@pytest.mark.parametrize("name", ["StageDataset", "PromoteCheckpoint"])
+def test_a_copy_may_wait_for_its_turn_and_then_still_copy_to_its_deadline(name: str) -> None:
+    assert TASKS[name]["TimeoutSeconds"] == (LINE_HOURS + COPY_HOURS) * 3600
+
+
 @pytest.mark.parametrize("path", machine_files())
-def test_a_machine_has_a_time_out_of_its_own(path: Path) -> None:
-    assert machine(path)["TimeoutSeconds"] > 0
+def test_a_machine_outlasts_all_the_waits_of_its_longest_run(path: Path) -> None:
+    jobs = (MAX_STEPS + 1) * QUEUE_CEILING_HOURS * 3600
+    others = sum(TASKS[name]["TimeoutSeconds"] for name in ("StageDataset", "PromoteCheckpoint", "RequestApproval"))
+    assert machine(path)["TimeoutSeconds"] > jobs + others
 
 
 @pytest.mark.parametrize("name", TASKS)

@@ -3,8 +3,10 @@
 import csv
 import io
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
 import pytest
+import time_machine
 from dropforge import naming
 from dropforge.adapters import aws, file_system_turns, ledger, table, teardown, waits
 from dropforge.domain.file_systems import Turn
@@ -21,6 +23,7 @@ from tests.functions.wires import refusing
 
 TICK = {"cluster": "research"}
 DIGEST = "c" * 64
+NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -146,6 +149,24 @@ def test_a_task_that_fsx_refuses_for_good_ends_its_run_and_keeps_nobody_waiting(
     ]
     assert "no association covers the path" in onsite.tokens[1][1]["cause"]
     assert fsx.began() == [export(first), export(third)]
+
+
+def test_a_copy_has_a_day_from_its_start_and_time_in_line_does_not_count(
+    call: Call, onsite: Site, fsx: Lustre, promote: Promote
+) -> None:
+    with time_machine.travel(NOW, tick=False):
+        slow, next_one = promote("slow"), promote("next")
+    for hours, tokens in ((23, []), (25, ["token-slow"])):
+        with time_machine.travel(NOW + timedelta(hours=hours), tick=False):
+            call("watch_jobs", TICK)
+        assert [token for token, _ in onsite.tokens] == tokens
+    assert "longer than 24 hours" in onsite.tokens[0][1]["cause"]
+    assert (wait_of(slow), fsx.tasks[0]["Lifecycle"]) == (None, "CANCELING")
+    fsx.end("CANCELED")
+    with time_machine.travel(NOW + timedelta(hours=48), tick=False):
+        call("watch_jobs", TICK)
+    assert fsx.began() == [export(slow), export(next_one)]
+    assert len(onsite.tokens) == 1
 
 
 def test_a_task_that_fsx_refuses_at_once_says_whose_move_it_is(

@@ -108,7 +108,8 @@ def _begin(wait: Wait, task: FileSystemTask) -> str | None:
     reference = filesystem.start(task, wait.name)
     if reference is None:
         return None
-    if waits.update(wait.model_copy(update={"reference": reference, "phase": "running", "reason": ""})):
+    begun = {"reference": reference, "begun_at": wait.begun_at or clock.stamp(), "phase": "running", "reason": ""}
+    if waits.update(wait.model_copy(update=begun)):
         if wait.reason:  # it was told that it waits, and does not any more
             over = Progress(step=wait.step, job=wait.name, phase="done", at=clock.stamp())
             waits.record_progress(wait.run_id, over)

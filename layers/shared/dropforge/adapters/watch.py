@@ -35,7 +35,7 @@ from dropforge.domain.failures import Evidence, failure
 from dropforge.domain.inputs import Watched
 from dropforge.domain.measures import Measure, of_waits
 from dropforge.domain.runs import Trouble, Wait
-from dropforge.domain.waiting import managed
+from dropforge.domain.waiting import copies_too_long, managed
 from dropforge.errors import Problem
 
 BEYOND = 1.1  # a look's lock outlives the function by this much, so two looks never overlap
@@ -115,7 +115,7 @@ def _follow_task(wait: Wait, state: TaskState | None) -> bool:
         waits.end(wait)
         return True
     if state.phase == "running":
-        return False
+        return copies_too_long(wait, clock.now()) and _end_copy(wait)
     evidence: Evidence = {"task": state.id, "files": state.total, "failed": state.failed}
     if state.phase == "succeeded" and state.failed == 0:
         machine.succeed(wait.token, json.dumps(evidence))
@@ -123,6 +123,15 @@ def _follow_task(wait: Wait, state: TaskState | None) -> bool:
         why = state.message or f"{state.failed} of {state.total} files failed."
         named = _failed_files(state) if state.failed else {}
         machine.fail(wait.token, failure("FileSystemTaskFailed", why, {**evidence, **named}))
+    waits.end(wait)
+    return True
+
+
+def _end_copy(wait: Wait) -> bool:
+    """Cancel a copy that takes too long: others wait for the file system behind it."""
+    filesystem.cancel(wait.reference)
+    why = f"The file system has copied since {wait.begun_at}, longer than {wait.deadline_seconds // 3600} hours."
+    machine.fail(wait.token, failure("FileSystemTaskFailed", why, {"task": wait.reference}))
     waits.end(wait)
     return True
 

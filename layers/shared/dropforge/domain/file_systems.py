@@ -4,6 +4,9 @@ from typing import Literal
 
 from dropforge.domain.values import Slug, Value
 
+LINE_HOURS = 7 * 24  # how long a task may wait for its turn
+COPY_HOURS = 24  # how long it may take from its start
+
 
 class FileSystemTask(Value):
     """A data repository task. Imports take `s3://` paths, exports paths relative to the mount.

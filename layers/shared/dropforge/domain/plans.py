@@ -16,6 +16,7 @@ from dropforge import naming
 from dropforge.domain.clusters import Cluster, Image, Project
 from dropforge.domain.datasets import Dataset
 from dropforge.domain.evaluations import Better, Incumbent
+from dropforge.domain.file_systems import COPY_HOURS, LINE_HOURS
 from dropforge.domain.gates import check as check_gate
 from dropforge.domain.prices import check_budget
 from dropforge.domain.recipes import MAX_STEPS, Inference, Recipe, Resources, Scalar, Step, Stuck, resolve
@@ -24,7 +25,7 @@ from dropforge.domain.values import Sha256, Slug, Value, digest
 from dropforge.errors import InvalidInput
 
 QUEUE_CEILING_HOURS = 24 * 7  # how long a job may wait for quota before the run gives up
-COPIES_HOURS = 2 * 24  # the longest that StageDataset and PromoteCheckpoint wait for the file system, together
+COPIES_HOURS = 2 * (LINE_HOURS + COPY_HOURS)  # StageDataset and PromoteCheckpoint together, at the longest
 PREFETCH = Step(
     name="prefetch",
     arguments=("prefetch", "--listing", "{listing}", "--sha256", "{listing_sha256}", "--mount", "{mount}"),

@@ -109,6 +109,7 @@ class Wait(Value):
     asked_at: str = ""
     task: FileSystemTask | None = None
     reference: str = ""
+    begun_at: str = ""
     progress: str = ""
     deadline_seconds: int = 0
     stuck: Stuck = Stuck()

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from dropforge import naming
 from dropforge.domain.clusters import WaitKind
-from dropforge.domain.file_systems import FileSystemTask
+from dropforge.domain.file_systems import COPY_HOURS, FileSystemTask
 from dropforge.domain.plans import Plan, PlannedStep
 from dropforge.domain.runs import COPIES, Run, Wait
 
@@ -22,7 +22,7 @@ def for_job(run: Run, plan: Plan, step: PlannedStep, token: str) -> Wait:
 def for_task(run: Run, task: FileSystemTask, token: str, asked_at: str) -> Wait:
     """Return the wait for a file system task; its name is also the task's client token, so it starts once."""
     wait = _wait(run, task.kind, "file-system-task", token)
-    return wait.model_copy(update={"task": task, "asked_at": asked_at})
+    return wait.model_copy(update={"task": task, "asked_at": asked_at, "deadline_seconds": COPY_HOURS * 3600})
 
 
 def tasks_of(run: Run) -> set[str]:
@@ -59,6 +59,11 @@ def overdue(wait: Wait, admitted_at: datetime | None, now: datetime) -> float | 
         return None
     late = (now - admitted_at).total_seconds() - wait.deadline_seconds
     return late if late > DEADLINE_GRACE_SECONDS else None
+
+
+def copies_too_long(wait: Wait, now: datetime) -> bool:
+    """Whether a file system copies for a wait beyond its deadline, counted from when it began."""
+    return bool(wait.begun_at) and (now - datetime.fromisoformat(wait.begun_at)).total_seconds() > wait.deadline_seconds
 
 
 def managed(environment: str) -> str:
