@@ -3,6 +3,7 @@
 Each cloud is a process of its own, which ends before its CPU is counted, so that every function and every job of it is in the sum.
 """
 
+import hashlib
 import json
 import resource
 import subprocess
@@ -45,7 +46,7 @@ def _cloud(runs: int, *, at_once: bool = False) -> dict[str, float]:
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     began = time.monotonic()
     command = [sys.executable, "-m", "benchmarks.journey", str(runs), "at-once" if at_once else "in-turn"]
-    ran = subprocess.run(command, check=True, capture_output=True, text=True, cwd=Path(__file__).parent.parent)
+    ran = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parent.parent)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     found: dict[str, float] = json.loads(ran.stdout.splitlines()[-1])
     cpu = (after.ru_utime + after.ru_stime) - (before.ru_utime + before.ru_stime)
@@ -74,18 +75,21 @@ def _drop(cloud: Any, number: int) -> str:
     """Start a run by hand on an upload of its own, and return the execution."""
     s3, bucket = cloud.client("s3"), cloud.outputs["DatasetsBucket"]
     rows = [{"prompt": f"How deep is lake {number}.{n}?", "completion": f"{n} fathoms."} for n in range(20)]
-    folder = f"datasets/demo/lake-{number}"
-    s3.put_object(Bucket=bucket, Key=f"{folder}/train.jsonl", Body="\n".join(map(json.dumps, rows)).encode())
-    manifest = {"files": [{"path": "train.jsonl"}], "run": SHORT}
+    dataset = f"lake-{number}"
+    folder = f"datasets/demo/{dataset}/drop"
+    body = "\n".join(map(json.dumps, rows)).encode()
+    s3.put_object(Bucket=bucket, Key=f"{folder}/train.jsonl", Body=body)
+    held = {"path": "train.jsonl", "sha256": hashlib.sha256(body).hexdigest(), "bytes": len(body)}
+    manifest = {"files": [held], "run": SHORT}
     made = s3.put_object(Bucket=bucket, Key=f"{folder}/manifest.json", Body=json.dumps(manifest).encode())
-    return _execution(cloud, made["VersionId"], folder)
+    return _execution(cloud, made["VersionId"], f"{folder}/manifest.json", dataset)
 
 
-def _execution(cloud: Any, version: str, folder: str) -> str:
+def _execution(cloud: Any, version: str, key: str, dataset: str) -> str:
     from dropforge import naming  # noqa: PLC0415
 
-    upload = naming.upload(cloud.outputs["DatasetsBucket"], f"{folder}/manifest.json", version)
-    name = naming.execution("demo", folder.rpartition("/")[2], upload, 1)
+    upload = naming.upload(cloud.outputs["DatasetsBucket"], key, version)
+    name = naming.execution("demo", dataset, upload, 1)
     return str(cloud.outputs["Machine"]).replace(":stateMachine:", ":execution:") + f":{name}"
 
 
@@ -97,7 +101,8 @@ def _finish(cloud: Any, executions: list[str]) -> None:
                 raise TimeoutError(f"{arn} has not ended")
             time.sleep(0.5)
         if status != "SUCCEEDED":
-            raise RuntimeError(f"{arn} has {status}")
+            cause = stepfunctions.describe_execution(executionArn=arn).get("cause", "")
+            raise RuntimeError(f"{arn} has {status}: {cause}")
 
 
 def _status(stepfunctions: Any, arn: str) -> str:

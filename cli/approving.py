@@ -19,6 +19,10 @@ def approve(
     as_json: Json = False,
 ) -> None:
     """Approve a run's model, or reject it. What you approve is what you are shown: had it changed, your yes would be void."""
+    if as_json and not (yes or shown or reject):
+        raise typer.BadParameter(
+            "Where nobody is asked, say what you have seen: --shown DIGEST, or --yes for whatever is there."
+        )
     client = Client()
     journey = client.describe(reference)
     seen = shown or (journey.approval.shown if journey.approval is not None else "")

@@ -33,6 +33,8 @@ def check(parameters: dict[str, Any]) -> None:
         raise refused(f"ModelApprovalStatus {status!r} is none of {', '.join(_APPROVALS)}.")
     _check_length("ClientToken", parameters.get("ClientToken", ""), _TOKEN)
     _check_length("ApprovalDescription", parameters.get("ApprovalDescription", ""), _DESCRIPTION)
+    if "\n" in parameters.get("ApprovalDescription", "") or "\r" in parameters.get("ApprovalDescription", ""):
+        raise refused("ApprovalDescription must satisfy the pattern .*, which holds no line break.")
     _check_length("ModelPackageDescription", parameters.get("ModelPackageDescription", ""), _DESCRIPTION)
     check_properties(parameters.get("CustomerMetadataProperties", {}))
     for container in parameters.get("InferenceSpecification", {}).get("Containers", []):

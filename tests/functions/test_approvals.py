@@ -9,6 +9,7 @@ from dropforge.adapters import admissions, approvals, aws, ledger, table
 from dropforge.domain.approvals import Approval
 from dropforge.domain.requests import Promotion
 from dropforge.domain.runs import Run
+from dropforge.errors import Unavailable
 
 from tests import builders
 from tests.builders import EXECUTION, arrival, dataset
@@ -49,7 +50,7 @@ def tokens() -> Iterator[Tokens]:
         yield heard
 
 
-def asked(call: Call, approval: str = "manual", token: str = "token-1") -> Run:
+def asked(call: Call, approval: str = "manual", token: str = "token-1", *, recalled: str = "") -> Run:
     """A run whose model was registered and is asked for."""
     plan = builders.planned()
     promotion = Promotion.model_validate({"approval": approval})
@@ -60,6 +61,8 @@ def asked(call: Call, approval: str = "manual", token: str = "token-1") -> Run:
     run = ledger.run(plan.run_id)
     assert run is not None
     model = call("register_model", to_register(run))
+    if recalled:
+        assert wish("recall_dataset", ADA, subject=recalled, reason="wrong labels")[0] == 200
     call(
         "request_approval",
         {"plan": plan.model_dump(mode="json"), "run": run.model_dump(mode="json"), "model": model, "token": token},
@@ -174,8 +177,12 @@ def heard(call: Call, run: Run, word: str) -> Document:
     """Somebody writes a decision into the registry, and its event arrives."""
     arn = approval(run).model.arn
     aws.sagemaker().update_model_package(ModelPackageArn=arn, ModelApprovalStatus=word)  # type: ignore[arg-type]
-    detail = {"ModelPackageArn": arn, "CustomerMetadataProperties": {"run": run.id}}
-    return call("receive_approval", {"detail": detail})
+    return hear(call, run)
+
+
+def hear(call: Call, run: Run) -> Document:
+    """The event of a change arrives, perhaps late: what counts is what the registry says by then."""
+    return call("receive_approval", {"detail": {"ModelPackageArn": approval(run).model.arn}})
 
 
 def test_a_yes_in_the_registry_by_who_may_not_is_set_right(call: Call) -> None:
@@ -216,6 +223,114 @@ def test_a_yes_that_is_carried_out_after_a_recall_does_not_undo_it(call: Call, m
     assert wish("recall_dataset", ADA, subject=run.dataset_id, reason="wrong labels")[0] == 200
     assert sweep(call)["approvals"] == 1
     assert (approval(run).status, status(run)[0]) == ("approved", "Rejected")
+
+
+def recall(run: Run, *, lift: bool = False) -> None:
+    assert wish("recall_dataset", ADA, subject=run.dataset_id, reason="wrong labels", lift=lift)[0] == 200
+
+
+def test_a_recalled_model_that_somebody_approves_in_studio_is_restored_when_the_recall_is_lifted(call: Call) -> None:
+    drop()
+    run = asked(call)
+    decide(run)
+    recall(run)
+    assert heard(call, run, "Approved")["status"] == "approved"
+    assert status(run) == ("Rejected", f"Recalled by {ADA}: wrong labels")
+    recall(run, lift=True)
+    assert status(run) == ("Approved", f"{GRACE}: fine")
+
+
+def test_a_recalls_own_event_that_arrives_while_it_is_lifted_takes_no_approval_back(
+    call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drop()
+    run = asked(call)
+    decide(run)
+    recall(run)
+    with refusing(aws.sagemaker(), "UpdateModelPackage", "ThrottlingException", 99):
+        wish("recall_dataset", ADA, subject=run.dataset_id, reason="all is well", lift=True)
+    assert (hear(call, run)["status"], approval(run).status, status(run)[0]) == ("", "approved", "Rejected")
+    recall(run, lift=True)
+    assert status(run) == ("Approved", f"{GRACE}: fine")
+
+
+def test_what_was_decided_before_a_recall_and_not_written_is_written_when_it_is_lifted(
+    call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dead_letters(monkeypatch)
+    drop()
+    run = asked(call)
+    with refusing(aws.sagemaker(), "UpdateModelPackage", "ThrottlingException", 99):
+        decide(run)
+    recall(run)
+    sweep(call)
+    assert status(run)[0] == "Rejected"
+    recall(run, lift=True)
+    assert status(run) == ("Approved", f"{GRACE}: fine")
+
+
+def test_the_policy_says_yes_to_nothing_that_is_recalled(call: Call, tokens: Tokens) -> None:
+    birds = drop()
+    spec = builders.PROJECT.model_copy(update={"members": (ADA,), "approvers": (GRACE,), "automatic_approval": True})
+    name = "/dropforge/test/projects/zoo/spec"
+    aws.ssm().put_parameter(Name=name, Value=spec.model_dump_json(), Type="String", Overwrite=True)
+    run = asked(call, "automatic", recalled=birds.id)
+    assert (approval(run).status, approval(run).waits_for_people, tokens) == ("pending", True, [])
+    recall(run, lift=True)
+    assert decide(run)[1]["status"] == "approved"
+
+
+def test_a_no_that_stands_in_the_registry_is_stronger_than_a_yes_that_was_not_written_yet(
+    call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dead_letters(monkeypatch)
+    run = asked(call)
+    with refusing(aws.sagemaker(), "UpdateModelPackage", "ThrottlingException", 99):
+        decide(run)
+    aws.sagemaker().update_model_package(ModelPackageArn=approval(run).model.arn, ModelApprovalStatus="Rejected")
+    assert sweep(call)["approvals"] == 1
+    assert (approval(run).status, status(run)[0]) == ("rejected", "Rejected")
+
+
+def test_a_yes_is_heard_whatever_the_packages_properties_say(call: Call) -> None:
+    run = asked(call)
+    arn = approval(run).model.arn
+    aws.sagemaker().update_model_package(ModelPackageArn=arn, CustomerMetadataPropertiesToRemove=["run"])
+    assert heard(call, run, "Approved") == {"run_id": run.id, "status": "pending"}
+    assert status(run)[0] == "PendingManualApproval"
+
+
+def test_a_request_whose_function_died_before_it_was_written_is_made_by_the_sweep(
+    call: Call, announced: Announced, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dead_letters(monkeypatch)
+    with refusing(aws.sagemaker(), "DescribeModelPackage", "ThrottlingException", 99), pytest.raises(Unavailable):
+        asked(call)
+    (left,) = approvals.left_open()
+    assert approvals.of_run(left.run_id) is None
+    announced()
+    assert sweep(call)["approvals"] == 1
+    assert [kind for kind, _ in announced()] == ["ApprovalRequested"]
+    run = ledger.run(left.run_id)
+    assert run is not None
+    assert decide(run)[1]["status"] == "approved"
+
+
+def test_an_approver_in_another_session_is_the_same_person(call: Call) -> None:
+    roles = [f"arn:aws:sts::{ACCOUNT}:assumed-role/approvers/{session}" for session in ("monday", "tuesday")]
+    spec = builders.PROJECT.model_copy(update={"approvers": (f"arn:aws:iam::{ACCOUNT}:role/approvers",)})
+    name = "/dropforge/test/projects/zoo/spec"
+    aws.ssm().put_parameter(Name=name, Value=spec.model_dump_json(), Type="String", Overwrite=True)
+    run = asked(call)
+    assert [decide(run, role)[1]["status"] for role in roles] == ["approved", "approved"]
+
+
+def test_asking_anew_leaves_the_request_no_longer_open_than_the_state_that_waits(call: Call) -> None:
+    run = asked(call)
+    until, bucket_key = approval(run).expires_at, approval(run).model.uri.removeprefix("s3://").partition("/")
+    aws.s3().put_object(Bucket=bucket_key[0], Key=f"{bucket_key[2]}more.json", Body=b"{}")
+    assert decide(run)[1]["code"] == "ApprovalVoid"
+    assert approval(run).expires_at == until
 
 
 def test_events_of_packages_that_are_not_ours_start_nothing(call: Call) -> None:

@@ -16,6 +16,7 @@ from tests.contracts.repository import Document
 from tests.domain.test_promotions import adapter
 from tests.functions.conftest import MODELS, Call
 from tests.functions.promoted import promote, to_verify
+from tests.functions.registering import register
 
 Announced = Callable[[], list[tuple[str, Document]]]
 MEASURING = recipe(step(), step("evaluate", "evaluate").model_copy(update={"measures": {"loss": "lower"}}))
@@ -66,7 +67,8 @@ def test_a_model_that_is_good_enough_passes_and_it_is_told_with_its_numbers(call
 def test_a_model_that_is_not_is_quarantined_with_the_evidence_and_registered_nowhere(
     call: Call, announced: Announced
 ) -> None:
-    measured(evaluation(loss=2.5, incumbent={"loss": 1.5}), INCUMBENT)
+    incumbent = register("before")
+    measured(evaluation(loss=2.5, incumbent={"loss": 1.5}), incumbent)
     with pytest.raises(WorkloadFailed) as raised:
         call("gate_model", to_gate(below(1.8)))
     failure, found = raised.value.failure, evidence()
@@ -78,9 +80,16 @@ def test_a_model_that_is_not_is_quarantined_with_the_evidence_and_registered_now
     assert "`loss` is 2.5; it must be below 1.8." in failure.why
     assert "`loss` is 2.5, the incumbent's 1.5; it must be at most 1.52." in failure.why
     assert found["checkpoint"] == checkpoint().model_dump(mode="json")
-    assert (found["verdict"]["passed"], found["verdict"]["incumbent"]["arn"]) == (False, INCUMBENT.arn)
+    assert (found["verdict"]["passed"], found["verdict"]["incumbent"]["arn"]) == (False, incumbent.arn)
     ((kind, told),) = announced()
     assert (kind, told["passed"], told["evidence_uri"]) == ("ModelEvaluated", False, f"s3://{MODELS}/{KEY}")
+
+
+def test_an_incumbent_that_is_approved_no_more_judges_nobody(call: Call) -> None:
+    incumbent = register("before", "Rejected")
+    measured(evaluation(loss=2.5, incumbent={"loss": 1.5}), incumbent)
+    verdict = call("gate_model", to_gate())
+    assert (verdict["passed"], [one["outcome"] for one in verdict["comparisons"]]) == (True, ["not compared"])
 
 
 def test_a_required_number_that_is_missing_is_quarantined_under_its_own_code(call: Call) -> None:

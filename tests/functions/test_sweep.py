@@ -197,7 +197,7 @@ def test_a_run_that_outlives_its_lease_is_stopped_and_that_is_told(
     announced()
     sweep(call, 24 * 9)  # within a wait for quota of a week for each of its two jobs
     assert executions()[0]["status"] == "RUNNING"
-    sweep(call, 24 * 30)
+    sweep(call, 24 * 40)
     (execution,) = executions()
     assert execution["status"] == "ABORTED"
     assert "LeaseExpired" in [kind for kind, _ in announced()]

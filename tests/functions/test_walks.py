@@ -16,7 +16,7 @@ from tests.functions.wires import Died, dying
 
 ADA = "arn:aws:iam::123456789012:user/ada"
 WHEN = ("before", "after")
-REGISTERS, TRACES, RECALLS, LIFTS = 13, 24, 14, 15  # requests of each
+REGISTERS, TRACES, RECALLS, LIFTS = 13, 24, 14, 16  # requests of each
 
 pytestmark = pytest.mark.usefixtures("members", "registry")
 

@@ -5,13 +5,25 @@ RUN#<run id>         TOKEN               the task token of the state that waits 
 APPROVAL             <run id>            requests that are open, or decided and not yet carried out
 
 The decision is one conditional write; all that follows from it can be done again. The sweep does so for what is left half done, and lets expire what
-nobody has decided in time (lapses.py).
+nobody has decided in time (lapses.py). What is said in the registry itself comes in by hearing.py.
 """
 
 import hashlib
 import json
 
-from dropforge.adapters import clock, ledger, machine, parameters, recalls, registry, settings, storage, table, timeline
+from dropforge.adapters import (
+    clock,
+    contents,
+    ledger,
+    machine,
+    parameters,
+    recalls,
+    registry,
+    settings,
+    storage,
+    table,
+    timeline,
+)
 from dropforge.adapters.table import ABSENT, Condition
 from dropforge.domain.approvals import (
     POLICY,
@@ -24,14 +36,15 @@ from dropforge.domain.approvals import (
     require_approver,
     require_seen,
 )
+from dropforge.domain.callers import principal
 from dropforge.domain.events import ApprovalDecided, ApprovalRequested
 from dropforge.domain.models import Model
 from dropforge.domain.passports import key_of
 from dropforge.domain.plans import Plan
-from dropforge.domain.recalls import Recall
+from dropforge.domain.recalls import REJECTED, Recall, mark
 from dropforge.domain.runs import Run
 from dropforge.domain.values import Value
-from dropforge.errors import Conflict, InvalidInput, NotFound
+from dropforge.errors import NotFound
 
 NAME = "approval.json"
 
@@ -43,23 +56,36 @@ class Token(Value):
 
 
 class Open(Value):
-    """A request of which something is left to do."""
+    """A request of which something is left to do, with all that it takes to do it. `automatic`: the run asks for no decision by people."""
 
     run_id: str
+    model: Model
+    automatic: bool
+    at: str
 
 
 def ask(plan: Plan, run: Run, model: Model, token: str) -> Approval:
     """Ask for a yes or no to a registered model; `token` is answered with the model once there is one. Asked again, it is the same request."""
     table.put(f"RUN#{run.id}", "TOKEN", Token(token=token))
-    table.put("APPROVAL", run.id, Open(run_id=run.id))
-    wanted = plan.request.promotion.approval == "automatic"
-    automatic = wanted and parameters.project(run.project).automatic_approval
-    approval = _request(run, model, automatic=automatic)
+    automatic = plan.request.promotion.approval == "automatic"
+    wanted = Open(run_id=run.id, model=model, automatic=automatic, at=clock.stamp())
+    table.put("APPROVAL", run.id, wanted)
+    return go_on(wanted, run)
+
+
+def go_on(wanted: Open, run: Run) -> Approval:
+    """Do what is left of a request, however often and by whom it was begun. While its content is recalled, no policy says yes."""
+    allowed = wanted.automatic and parameters.project(run.project).automatic_approval
+    automatic = allowed and recalls.of_run(run) is None
+    approval = _request(run, wanted.model, automatic=automatic)
     if approval.status != "pending":
         return carry_out(approval)
     if automatic:
         reason = f"the run asks for automatic approval, and the project `{run.project}` allows it"
         return decide_once(approval, "approved", POLICY, reason)
+    if approval.automatic:  # when it was asked for first, the policy would have said yes
+        approval = approval.model_copy(update={"automatic": False})
+        _write(approval)
     _tell_asked(approval)
     return approval
 
@@ -92,10 +118,9 @@ def _request(run: Run, model: Model, *, automatic: bool) -> Approval:
     return of_run(run.id) or wanted
 
 
-def left_open() -> list[Approval]:
+def left_open() -> list[Open]:
     """Return the requests of which something is left to do."""
-    found = (of_run(left.run_id) for left in table.query("APPROVAL", "", Open))
-    return [approval for approval in found if approval is not None]
+    return list(table.query("APPROVAL", "", Open))
 
 
 def of_run(run_id: str) -> Approval | None:
@@ -138,7 +163,7 @@ def _require_approvable(run: Run, approval: Approval, seen: str) -> None:
 
 def _ask_anew(approval: Approval, there: str) -> None:
     """What was asked for is not there any more, so the request is for what is, and is told again."""
-    renewed = approval.model_copy(update={"shown": there, "asked_at": clock.stamp(), "expires_at": expiry(clock.now())})
+    renewed = approval.model_copy(update={"shown": there, "asked_at": clock.stamp()})
     if _write(renewed):
         _tell_asked(renewed)
 
@@ -153,14 +178,23 @@ def decide_once(approval: Approval, status: Status, by: str, reason: str) -> App
     """Write a decision, once, and carry it out. The same decision by the same person again is carried out again."""
     if not _write(approval.decided(status, by, reason, clock.stamp())):
         now = of_run(approval.run_id) or approval
-        if (now.status, now.decided_by) != (status, by):
+        if (now.status, principal(now.decided_by)) != (status, principal(by)):
             raise over(now)
     return carry_out(of_run(approval.run_id) or approval)
 
 
 def carry_out(approval: Approval) -> Approval:
-    """Do what follows from a decision: the registry, the record beside the passport, the news, the state that waits."""
+    """Do what follows from a decision: the registry, the record beside the passport, the news, the state that waits.
+
+    A no that stands in the registry is stronger than a yes that was not written there yet.
+    """
+    arn = approval.model.arn
+    if approval.status == "approved" and _rejected_there(approval):
+        return take_back(approval, registry.changed_by(arn))
     registry.decide(approval)
+    recall = _recall(approval)
+    if approval.status == "approved" and recall is not None:
+        forbid(approval, recall)
     key = key_of(approval.project, approval.run_id, approval.attempt, NAME)
     storage.write_json(settings.models_bucket(), key, approval.model_dump(mode="json"))
     told = ApprovalDecided(
@@ -176,43 +210,43 @@ def carry_out(approval: Approval) -> Approval:
     waiting = table.get(f"RUN#{approval.run_id}", "TOKEN", Token)
     if waiting is not None:
         machine.succeed(waiting.token, approval.outcome.model_dump_json())
+    now = of_run(approval.run_id)
+    if (
+        now is not None and now.status != approval.status
+    ):  # somebody has decided otherwise meanwhile: the last word is the row's
+        return carry_out(now)
     table.delete("APPROVAL", approval.run_id)
     return approval
 
 
-def hear(arn: str, run_id: str) -> Approval | None:
-    """Take a decision that was made in the registry itself, by whoever it says. What may not stand there is set right; None when nothing was news."""
-    run, approval = ledger.run(run_id), of_run(run_id)
-    if run is None or approval is None or approval.model.arn != arn:
-        return None
-    word, recall = registry.word_of(arn), recalls.of_run(run)
-    if recall is not None:
-        return _forbid(approval, recall) if word == "approved" else None
-    if word is None or registry.WORDS[approval.status] == registry.WORDS[word]:
-        return None
-    by = registry.changed_by(arn)
-    return _take_back(approval, by) if word == "rejected" else _take(run, approval, by)
+def _rejected_there(approval: Approval) -> bool:
+    """Whether somebody has said no in the registry; a recall's no is lifted with it."""
+    now = registry.standing(approval.model.arn)
+    return now.approval == REJECTED and not now.recalled and _recall(approval) is None
 
 
-def _forbid(approval: Approval, recall: Recall) -> Approval:
-    registry.reject(approval.model.arn, recall.refusal().failure.why)
-    return approval
+def _recall(approval: Approval) -> Recall | None:
+    run = ledger.run(approval.run_id)
+    return recalls.of_run(run) if run is not None else None
 
 
-def _take(run: Run, approval: Approval, by: str) -> Approval:
-    """Let a yes in the registry go the same road as any other, or set it right. What was seen there is what was asked for, if it is there still."""
-    reason = "approved in the registry"
-    try:
-        wish = ToDecide(run=run.id, caller=by, reason=reason, word="approved", shown=approval.shown)
-        decided = decide(run, wish)
-    except (Conflict, InvalidInput, NotFound) as refusal:
-        registry.set_right(of_run(run.id) or approval, f"{by} may not approve it: {refusal.failure.why}")
-        return approval
-    return decided
+def forbid(approval: Approval, recall: Recall) -> None:
+    """Reject a package that stands as approved although its content is recalled, in the recall's words: lifting gives back what the ledger says."""
+    model = contents.by_arn(approval.model.arn)
+    if model is not None and registry.standing(model.arn).approval == registry.WORDS["approved"]:
+        kept = contents.record_mark(model, mark(model.arn, model.run_id, recall, registry.before(approval)))
+        registry.reject(model.arn, kept.said if kept.changed else kept.before.description)
 
 
-def _take_back(approval: Approval, by: str) -> Approval:
-    """Anybody who may write in the registry may reject: that is the safe side. One that was approved is recorded as rejected now."""
+def give_back(run_id: str, arn: str) -> None:
+    """Write what the ledger says of a package into the registry again, once a recall is lifted: it may have been decided while that stood."""
+    approval = of_run(run_id)
+    if approval is not None and approval.model.arn == arn and approval.status != "pending":
+        registry.decide(approval)
+
+
+def take_back(approval: Approval, by: str) -> Approval:
+    """Take a no that was said in the registry: whoever may write there may reject. One that was approved is recorded as rejected from now on."""
     if approval.status == "pending":
         return decide_once(approval, "rejected", by, "rejected in the registry")
     rejected = approval.decided("rejected", by, "rejected in the registry after it was approved", clock.stamp())

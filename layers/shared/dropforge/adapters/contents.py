@@ -7,6 +7,7 @@ CONTENT#<project>/<digest>    RECALL                      its newest recall
 CONTENT#<project>/<digest>    MARK#<run id>#<attempt>     what a recall has changed of a model, until it is lifted
 VERSIONS#<project>/<dataset>  <version>                   the content of a dataset's version
 PLACE#<bucket>/<place>        <upload id>                 the content of an upload; its place is the file, or the folder of its manifest
+MODEL#<arn>                   MODEL                       the same model, by its package
 MODELS#<project>              <at>#<run id>#<attempt>     where a model stands in its project's order
 
 Each is written before what it leads to can be seen, or in one transaction with it, and never changed; recalls and marks alone are.
@@ -104,6 +105,7 @@ def of_model(model: Registration) -> list[Change | Check]:
     pointer = ModelPlace(place=place, digest=model.content, run_id=model.run_id, attempt=model.attempt)
     return [
         Change(_of(model.project, model.content), f"MODEL#{name}", model),
+        Change(f"MODEL#{model.arn}", "MODEL", model),
         Change(f"MODELS#{model.project}", place, pointer),
         Check(_of(model.project, model.content), "RECALL", _FREE),
     ]
@@ -117,6 +119,11 @@ def models(project: str, digest: str) -> list[Registration]:
 def model(project: str, digest: str, run_id: str, attempt: int) -> Registration | None:
     """Return the model of a run's attempt."""
     return table.get(_of(project, digest), f"MODEL#{run_id}#{attempt}", Registration)
+
+
+def by_arn(arn: str) -> Registration | None:
+    """Return the model that was registered as a package; None for a package that is not ours, whatever its properties say."""
+    return table.get(f"MODEL#{arn}", "MODEL", Registration)
 
 
 def newest_models(project: str, before: str = "") -> Iterator[tuple[str, Registration]]:

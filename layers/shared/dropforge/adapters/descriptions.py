@@ -46,8 +46,9 @@ def _journey(reference: str, execution: str, run: Run | None, arrival: Arrival |
     progress = waits.progress(run.id) if run else None
     moments = _moments(arn)
     approval = approvals.of_run(run.id) if run is not None and run.execution == execution else None
-    decides = approval is not None and approval.waits_for_people  # its run is over, its execution is not
-    status = "SUCCEEDED" if decides else str(described.get("status") or _status(run, arrival))
+    status = str(described.get("status") or _status(run, arrival))
+    if _has_its_model(run, execution, approval, status):
+        status = "SUCCEEDED"
     found = _recorded(execution, run, arrival) or (_cause(described) if status in _FAILED and described else None)
     return Journey(
         execution=execution,
@@ -65,6 +66,13 @@ def _journey(reference: str, execution: str, run: Run | None, arrival: Arrival |
         holders=_holders(run, progress),
         approval=approval,
     )
+
+
+def _has_its_model(run: Run | None, execution: str, approval: Approval | None, status: str) -> bool:
+    """Whether a run is over although its execution is not, or has ended otherwise: what comes after the model only decides on it."""
+    if run is None or (run.execution, run.status) != (execution, "succeeded"):
+        return False
+    return status in _FAILED or (approval is not None and approval.waits_for_people)
 
 
 def _registered(approval: Approval | None) -> dict[str, object] | None:

@@ -1,6 +1,6 @@
 """Judging a verified checkpoint: the numbers that the ledger has of it, and evidence in S3 where it does not pass."""
 
-from dropforge.adapters import ledger, settings, storage, timeline
+from dropforge.adapters import incumbents, ledger, settings, storage, timeline
 from dropforge.domain.checkpoints import Checkpoint
 from dropforge.domain.events import ModelEvaluated
 from dropforge.domain.gates import judge, objection, quarantine_key
@@ -16,7 +16,8 @@ def pass_or_quarantine(plan: Plan, run: Run, checkpoint: Checkpoint) -> Verdict:
     """
     verified = ledger.verified(run.id)
     own = verified if verified is not None and verified.checkpoint.digest == checkpoint.digest else None
-    evaluation, incumbent = (own.evaluation, own.incumbent) if own else (None, None)
+    evaluation, chosen = (own.evaluation, own.incumbent) if own else (None, None)
+    incumbent = chosen if chosen is not None and incumbents.still_approved(chosen) else None
     verdict = judge(plan.request.evaluation, plan.measures, evaluation, incumbent, checkpoint.digest)
     if not verdict.passed:
         verdict = verdict.model_copy(update={"evidence_uri": _quarantine(run, checkpoint, verdict)})

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from dropforge import naming
-from dropforge.adapters import aws, ledger, settings
+from dropforge.adapters import approvals, aws, contents, ledger, registry
 from dropforge.domain.evaluations import Incumbent
 from dropforge.domain.plans import PlannedStep, needs_incumbent
 from dropforge.domain.runs import Run
@@ -25,12 +25,22 @@ def choose(run: Run, step: PlannedStep) -> Incumbent | None:
 
 
 def _newest(run: Run) -> Incumbent | None:
-    """Return the newest approved package that lies in the models bucket; what others have registered in the group cannot be reached from a job."""
+    """Return the newest package that the registry and the ledger say is approved: whoever may write in the registry alone chooses no incumbent."""
     for arn in _approved(naming.model_group(run.project, run.dataset)):
-        uri = _uri(aws.sagemaker().describe_model_package(ModelPackageName=arn))
-        if uri.startswith(f"s3://{settings.models_bucket()}/"):
-            return Incumbent(arn=arn, uri=uri)
+        if _approved_by_ledger(arn):
+            return Incumbent(arn=arn, uri=_uri(aws.sagemaker().describe_model_package(ModelPackageName=arn)))
     return None
+
+
+def _approved_by_ledger(arn: str) -> bool:
+    model = contents.by_arn(arn)
+    approval = approvals.of_run(model.run_id) if model is not None else None
+    return approval is not None and (approval.model.arn, approval.status) == (arn, "approved")
+
+
+def still_approved(incumbent: Incumbent) -> bool:
+    """Whether an incumbent that was chosen before may still judge: one that was rejected or recalled since may not."""
+    return registry.standing(incumbent.arn).approval == "Approved"
 
 
 def _approved(group: str) -> list[str]:

@@ -6,7 +6,7 @@ can be done again after it died half-way: a mark is written before a package is 
 
 from collections.abc import Callable, Iterator
 
-from dropforge.adapters import clock, contents, ledger, recalls, registry, timeline
+from dropforge.adapters import approvals, clock, contents, ledger, recalls, registry, timeline
 from dropforge.adapters.contents import Content
 from dropforge.domain.events import ModelRecalled, ModelRestored
 from dropforge.domain.models import Registration
@@ -71,6 +71,8 @@ def _unmark(model: Registration, wanted: ToRecall) -> Touched:
     if mine is None:
         return _touched(model)
     kept = _restore(mine)
+    if mine.changed and not kept:
+        approvals.give_back(model.run_id, model.arn)
     told = ModelRestored(
         project=model.project,
         run_id=model.run_id,

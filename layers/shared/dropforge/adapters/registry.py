@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 
 from dropforge import naming
 from dropforge.adapters import aws, settings
-from dropforge.domain.approvals import OURS, Approval, Shown, Status, Word
+from dropforge.domain.approvals import OURS, Approval, Shown, Status
 from dropforge.domain.models import Package, token
 from dropforge.domain.recalls import REJECTED, Mark, Standing
 from dropforge.domain.runs import Run
@@ -24,6 +24,7 @@ WORDS: "dict[Status, ModelApprovalStatusType]" = {
     "rejected": "Rejected",
     "expired": "Rejected",
 }
+_GONE = ("does not exist", "not found")  # the registry answers ValidationException for it
 RECALLED = "recalled"  # the property of a package whose dataset is recalled: since when
 
 
@@ -96,16 +97,16 @@ def shown(arn: str, files: str) -> Shown:
 
 def decide(approval: Approval) -> None:
     """Write a decision into its package, unless it is there already. A recalled one stays rejected, whatever was decided before the recall."""
-    wanted, said = WORDS[approval.status], _on_one_line(f"{approval.decided_by}: {approval.reason}")
-    now = standing(approval.model.arn)
-    forbidden = now.approval == "Deleted" or (now.recalled and wanted == "Approved")
-    if (now.approval, now.description) != (wanted, said) and not forbidden:
-        _write(approval.model.arn, wanted, said)
+    wanted, now = before(approval), standing(approval.model.arn)
+    forbidden = now.approval == "Deleted" or (now.recalled and wanted.approval == "Approved")
+    if (now.approval, now.description) != (wanted.approval, wanted.description) and not forbidden:
+        _write(approval.model.arn, WORDS[approval.status], wanted.description)
 
 
-def word_of(arn: str) -> Word | None:
-    """Return what the registry says that was decided of a package; None while it waits."""
-    return {"Approved": "approved", "Rejected": "rejected"}.get(standing(arn).approval)  # type: ignore[return-value]
+def before(approval: Approval) -> Standing:
+    """Return how a package stands once a decision is written into it, and before any recall."""
+    said = _on_one_line(f"{approval.decided_by}: {approval.reason}") if approval.decided_by else ""
+    return Standing(approval=WORDS[approval.status], description=said)
 
 
 def _on_one_line(text: str) -> str:
@@ -146,7 +147,7 @@ def _describe(arn: str) -> "DescribeModelPackageOutputTypeDef | None":
     try:
         return aws.sagemaker().describe_model_package(ModelPackageName=arn)
     except ClientError as error:
-        if "does not exist" in str(error).lower():
+        if any(words in str(error).lower() for words in _GONE):
             return None
         raise
 
@@ -177,15 +178,6 @@ def arn(reference: str) -> str:
         return reference
     partition, _, region, account = settings.machine_arn().split(":")[1:5]
     return f"arn:{partition}:sagemaker:{region}:{account}:model-package/{reference}"
-
-
-def run_of(arn: str) -> tuple[str, int]:
-    """Return the run that a package says it came from, and which attempt of it. Raises NotFound (ModelUnknown)."""
-    found = _describe(arn)
-    said = found.get("CustomerMetadataProperties", {}) if found is not None else {}
-    if "run" not in said:
-        raise NotFound("ModelUnknown", f"The registry has no `{arn}` that Dropforge has registered.", {"model": arn})
-    return said["run"], int(said.get("attempt", "1"))
 
 
 def find_of_run(run: Run) -> str | None:

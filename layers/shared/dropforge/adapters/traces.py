@@ -69,8 +69,13 @@ def _backward(asked: ToTrace) -> Trace:
 
 
 def _run_of(reference: str) -> tuple[str, int]:
-    """Return a model's run and attempt; 0 for the newest."""
-    return registry.run_of(registry.arn(reference)) if package_of(reference) else (reference, 0)
+    """Return a model's run and attempt; 0 for the newest. Raises NotFound (ModelUnknown)."""
+    if not package_of(reference):
+        return reference, 0
+    model = contents.by_arn(registry.arn(reference))
+    if model is None:
+        raise _unknown(reference)
+    return model.run_id, model.attempt
 
 
 def _unknown(reference: str) -> NotFound:

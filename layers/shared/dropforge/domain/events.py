@@ -212,7 +212,6 @@ class PackageDetail(Received):
     """The detail of a change of a model package, as far as we read it."""
 
     arn: str = Field(alias="ModelPackageArn")
-    properties: dict[str, str] = Field(alias="CustomerMetadataProperties", default_factory=dict)
 
 
 class PackageChanged(Received):
