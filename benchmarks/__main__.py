@@ -28,23 +28,25 @@ def main(
     as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
 ) -> None:
     """Measure, and say whether every bound is kept."""
-    found = {name: ALL[name](size, rounds) for name in names or ALL}
+    found: dict[str, list[Figure]] = {}
+    for name in names or ALL:
+        found[name] = ALL[name](size, rounds)
+        if not as_json:
+            _show(name, found[name])
     if as_json:
         typer.echo(
             json.dumps({name: [{**f._asdict(), "kept": f.kept} for f in figures] for name, figures in found.items()})
         )
-    else:
-        _show(found)
     raise typer.Exit(not all(figure.kept for figures in found.values() for figure in figures))
 
 
-def _show(found: dict[str, list[Figure]]) -> None:
-    table = Table("benchmark", "figure", "value", "at most", "")
-    for name, figures in found.items():
-        for figure in figures:
-            most = "" if figure.most is None else f"{figure.most:g} {figure.unit}"
-            mark = "" if figure.most is None else "kept" if figure.kept else "[red]missed[/red]"
-            table.add_row(name, figure.what, f"{figure.value:.3g} {figure.unit}", most, mark)
+def _show(name: str, figures: list[Figure]) -> None:
+    """Print what was found at once: the next one may take minutes, or fail."""
+    table = Table("figure", "value", "at most", "", title=name, title_justify="left", title_style="bold")
+    for figure in figures:
+        most = "" if figure.most is None else f"{figure.most:g} {figure.unit}"
+        mark = "" if figure.most is None else "kept" if figure.kept else "[red]missed[/red]"
+        table.add_row(figure.what, f"{figure.value:.3g} {figure.unit}", most, mark)
     Console().print(table)
 
 

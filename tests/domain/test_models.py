@@ -7,8 +7,9 @@ import pytest
 from dropforge.domain.models import Package, describe, package
 from dropforge.domain.passports import Passport
 from dropforge.domain.recipes import Inference
+from dropforge.domain.verdicts import Verdict
 
-from tests.builders import checkpoint, dataset, passport, planned, run
+from tests.builders import checkpoint, dataset, evaluation, passport, planned, run
 
 
 def described(of: Passport | None = None, attempt: int = 1) -> Package:
@@ -37,6 +38,18 @@ def test_a_card_keeps_to_its_schemas_limits_whatever_is_written_into_it() -> Non
     card = json.loads(described(passport(held=held)).card)
     assert set(card) == {"model_overview", "training_details", "additional_information"}
     assert all(len(text) <= 1024 for text in card["additional_information"]["custom_details"].values())
+
+
+def test_a_card_says_what_was_measured_of_the_model_and_of_what_it_was_compared_with() -> None:
+    verdict = Verdict(
+        passed=True,
+        checkpoint_digest=checkpoint().digest,
+        comparisons=(),
+        evaluation=evaluation(loss=1.25, incumbent={"loss": 1.5}),
+    )
+    measured = passport().model_copy(update={"verdict": verdict})
+    details = json.loads(described(measured).card)["additional_information"]["custom_details"]
+    assert (details["candidate loss"], details["incumbent loss"]) == ("1.25", "1.5")
 
 
 def test_what_is_not_known_is_left_out() -> None:

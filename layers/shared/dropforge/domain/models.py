@@ -103,7 +103,7 @@ def _properties(passport: Passport, run: Run) -> dict[str, str]:
 
 def _card(passport: Passport, properties: dict[str, str]) -> str:
     """The model card in the registry's simplified schema, which knows no fields of ours: they are custom details."""
-    details = {**properties, "image": passport.training.image, "code": passport.code.digest}
+    details = {**properties, "image": passport.training.image, "code": passport.code.digest, **_measured(passport)}
     learned = f"Trained on {passport.dataset.rows} rows of {passport.dataset.id} by recipe {passport.training.recipe}."
     content = {
         "model_overview": {"model_creator": "Dropforge", "model_artifact": [passport.checkpoint.uri]},
@@ -111,6 +111,13 @@ def _card(passport: Passport, properties: dict[str, str]) -> str:
         "additional_information": {"custom_details": {key: value[:DETAIL] for key, value in details.items()}},
     }
     return json.dumps(content, sort_keys=True)
+
+
+def _measured(passport: Passport) -> dict[str, str]:
+    """What was measured of the model, and of what it was compared with, on the same rows."""
+    evaluation = passport.verdict.evaluation if passport.verdict else None
+    models = evaluation.models if evaluation else ()
+    return {f"{model.role} {name}": f"{value:g}" for model in models for name, value in sorted(model.numbers.items())}
 
 
 def token(run: Run) -> str:
