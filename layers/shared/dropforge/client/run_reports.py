@@ -1,4 +1,4 @@
-"""The report of a run as people get it: the one that lies beside the model, or, until there is one, what describe_run knows now."""
+"""The report of a run as people get it: the one that was written when it ended, or, until there is one, what describe_run knows now."""
 
 from datetime import UTC, datetime
 
@@ -15,7 +15,7 @@ from dropforge.domain.runs import TERMINAL, Run
 
 _MISSING = "404", "NoSuchKey"
 _REFUSED = "403", "AccessDenied"  # also what S3 says of a missing object to whoever may not list the bucket
-PARTIAL = "What only the report beside the model tells is missing here: the losses from the log, the dataset's findings, the checkpoint's files."
+PARTIAL = "What only the report at the end of a run tells is missing here: the losses from the log, the dataset's findings, the checkpoint's files."
 
 
 def read(addresses: Addresses, journey: Journey, attempt: int) -> RunReport:

@@ -230,7 +230,7 @@ CATALOGUE: dict[str, Entry] = {
     ),
     "PassportDiffers": Entry(
         "Conflict",
-        "Another passport lies beside the model than the one that this run would write.",
+        "Another passport lies where this run would write its own.",
         "the platform team",
         "Find out who wrote the object that is named; delete it if it is wrong, then `dropforge retry`.",
     ),
@@ -244,7 +244,7 @@ CATALOGUE: dict[str, Entry] = {
         "Conflict",
         "Somebody has decided on this model already, or nobody has in time.",
         "you",
-        "See who and why in `dropforge status`; another run makes another model to decide on.",
+        "See who and why in `dropforge status`. A run with another `repeat` in its request (docs/journey.md) makes another model to decide on.",
     ),
     "NothingToApprove": Entry(
         "NotFound",
