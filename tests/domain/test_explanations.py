@@ -11,6 +11,7 @@ from dropforge.domain.explanations import Explanation, explain
 from dropforge.domain.failures import failure
 from dropforge.domain.journeys import STAGES, Journey, Stage
 from dropforge.domain.queue_reasons import MEANINGS, meaning
+from dropforge.domain.recalls import Recall
 from dropforge.domain.runs import Arrival, ArrivalStatus, Cancellation, Progress, Status, Trouble
 
 from tests.builders import EXECUTION, arrival, run
@@ -116,6 +117,14 @@ def of_run(status: Status) -> Journey:
 
 
 WISH = Cancellation(by="arn:aws:iam::123456789012:user/ada", reason="wrong data", at=NOW.isoformat())
+RECALL = Recall(
+    project="zoo",
+    content="a" * 64,
+    dataset_id="zoo/birds/63f0ca8deb4b",
+    by="arn:aws:iam::123456789012:user/ada",
+    reason="wrong labels",
+    at=NOW.isoformat(),
+)
 TROUBLE = Trouble(since=NOW.isoformat(), failure=failure("ClusterUnreachable", "No answer within 20 seconds."))
 STATES: dict[str, Journey] = {
     "not heard of": journey(status="STARTING", run=None, arrival=None, stages=stages()),
@@ -146,6 +155,9 @@ STATES: dict[str, Journey] = {
     "job done": journey(progress=job("done")),
     "being cancelled": journey(run=run().model_copy(update={"cancellation": WISH}), progress=job("running")),
     "ended and not yet cleared up": journey(status="ABORTED"),
+    "recalled and running": journey(progress=job("running"), recall=RECALL),
+    "recalled after its end": of_run("succeeded").model_copy(update={"recall": RECALL}),
+    "recalled and being cancelled": journey(run=run().model_copy(update={"cancellation": WISH}), recall=RECALL),
     "cluster unreachable": journey(progress=job("running"), trouble=TROUBLE),
 }
 

@@ -73,7 +73,7 @@ def models(journeys: Journeys, rows: tuple[bytes, bytes]) -> tuple[dict[str, Any
     )
 
 
-def test_the_passport_lies_beside_the_model_and_the_package_names_it(
+def test_the_passport_lies_in_the_models_bucket_and_the_package_names_it(
     journeys: Journeys, models: tuple[dict[str, Any], ...]
 ) -> None:
     key = f"runs/{PROJECT}/{models[0]['run_id']}/1/passport.json"

@@ -75,15 +75,14 @@ def ask(plan: Plan, run: Run, model: Model, token: str) -> Approval:
 
 def go_on(wanted: Open, run: Run) -> Approval:
     """Do what is left of a request, however often and by whom it was begun. While its content is recalled, no policy says yes."""
-    allowed = wanted.automatic and parameters.project(run.project).automatic_approval
-    automatic = allowed and recalls.of_run(run) is None
-    approval = _request(run, wanted.model, automatic=automatic)
+    approval = of_run(run.id) or _request(run, wanted)
     if approval.status != "pending":
         return carry_out(approval)
-    if automatic:
+    allowed = wanted.automatic and parameters.project(run.project).automatic_approval
+    if allowed and recalls.of_run(run) is None:
         reason = f"the run asks for automatic approval, and the project `{run.project}` allows it"
         return decide_once(approval, "approved", POLICY, reason)
-    if approval.automatic:  # when it was asked for first, the policy would have said yes
+    if approval.automatic:  # it would have been decided at once
         approval = approval.model_copy(update={"automatic": False})
         _write(approval)
     _tell_asked(approval)
@@ -101,21 +100,22 @@ def _tell_asked(approval: Approval) -> None:
     timeline.tell_of_run(approval.run_id, told)
 
 
-def _request(run: Run, model: Model, *, automatic: bool) -> Approval:
+def _request(run: Run, wanted: Open) -> Approval:
     now = clock.now()
-    wanted = Approval(
+    made = Approval(
         run_id=run.id,
         attempt=run.attempt,
         project=run.project,
         dataset=run.dataset,
-        model=model,
-        shown=look(model).digest,
-        automatic=automatic,
+        model=wanted.model,
+        shown=look(wanted.model).digest,
+        automatic=wanted.automatic,
         asked_at=clock.stamp(),
         expires_at=expiry(now),
     )
-    table.put(f"RUN#{run.id}", "APPROVAL", wanted, {"status": "pending"}, ABSENT)
-    return of_run(run.id) or wanted
+    if table.put(f"RUN#{run.id}", "APPROVAL", made, {"status": "pending"}, ABSENT):
+        return made
+    return of_run(run.id) or made
 
 
 def left_open() -> list[Open]:
@@ -239,9 +239,11 @@ def forbid(approval: Approval, recall: Recall) -> None:
 
 
 def give_back(run_id: str, arn: str) -> None:
-    """Write what the ledger says of a package into the registry again, once a recall is lifted: it may have been decided while that stood."""
+    """Let the registry say of a package what the ledger says, once a recall is lifted: it may have been decided while that stood."""
     approval = of_run(run_id)
-    if approval is not None and approval.model.arn == arn and approval.status != "pending":
+    if approval is None or approval.model.arn != arn or approval.status == "pending":
+        return
+    if registry.standing(arn).approval != registry.WORDS[approval.status]:
         registry.decide(approval)
 
 

@@ -3,7 +3,7 @@
 import json
 from datetime import datetime
 
-from dropforge.adapters import approvals, ledger, machine, references, timeline, waits
+from dropforge.adapters import approvals, ledger, machine, recalls, references, timeline, waits
 from dropforge.adapters.references import Meant
 from dropforge.domain.approvals import Approval
 from dropforge.domain.failures import Failure, read_cause
@@ -65,6 +65,7 @@ def _journey(reference: str, execution: str, run: Run | None, arrival: Arrival |
         trouble=waits.trouble(run.cluster) if run and run.status == "running" else None,
         holders=_holders(run, progress),
         approval=approval,
+        recall=recalls.of_run(run) if run is not None else None,
     )
 
 

@@ -55,7 +55,7 @@ class Explanation(Value):
 
 def explain(journey: Journey, now: datetime) -> Explanation:
     """Return where a drop is, why, whose move it is and what to do, at `now` (with a time zone)."""
-    found = _ended(journey) or _going_on(journey, now)
+    found = _ended(journey) or _recalled(journey) or _going_on(journey, now)
     return found.model_copy(update={"evidence": tuple(_evidence(journey))})
 
 
@@ -64,7 +64,9 @@ def _ended(journey: Journey) -> Explanation | None:
         return _failed(journey, journey.failure)
     if journey.result is not None and journey.result.get("joined"):
         return _joined(journey.result)
-    return _succeeded(journey) if journey.status == "SUCCEEDED" else None
+    if journey.status != "SUCCEEDED":
+        return None
+    return _recalled(journey) or _succeeded(journey)
 
 
 def _failed(journey: Journey, found: Failure) -> Explanation:
@@ -76,6 +78,24 @@ def _failed(journey: Journey, found: Failure) -> Explanation:
     why = f"{found.what} {found.why}" if not cancelled else found.why
     since = (run.ended_at if run else None) or (arrival.at if arrival else "") or ""
     return Explanation(state=state, where=where, why=why, whose=found.whose, next=found.next, since=since)
+
+
+def _recalled(journey: Journey) -> Explanation | None:
+    """Return what a recall means for a run, None where there is none or somebody has asked for the run's end anyway."""
+    run, recall = journey.run, journey.recall
+    if run is None or recall is None or run.cancellation is not None or run.status in ("failed", "cancelled"):
+        return None
+    over = run.status == "succeeded"
+    return Explanation(
+        state="recalled",
+        where=f"{journey.name} {'has succeeded' if over else 'goes on'}, and what it learned from is recalled",
+        why=f"{recall.by} at {recall.at}: {recall.reason}",
+        whose="you",
+        next=f"Deploy nothing of it; `dropforge recall {recall.dataset_id} --lift` gives back what the recall took."
+        if over
+        else f"Cancel it: it will get no model. `dropforge cancel {run.id}`",
+        since=recall.at,
+    )
 
 
 def _joined(result: dict[str, object]) -> Explanation:

@@ -5,6 +5,7 @@ from typing import Literal
 
 from dropforge.domain.approvals import Approval
 from dropforge.domain.failures import Failure
+from dropforge.domain.recalls import Recall
 from dropforge.domain.runs import Arrival, Progress, Run, Trouble
 from dropforge.domain.timeline import Entry
 from dropforge.domain.values import Value
@@ -43,7 +44,8 @@ class Journey(Value):
 
     `jobs` are the times between a step's submission and its answer, in the order of the steps. `trouble`
     is with the run's cluster; `holders` are the team's runs that hold quota there while this one's job is queued. `approval` is the request for a
-    yes or no to the run's model: a run is over when its model is registered, however long somebody thinks about it.
+    yes or no to the run's model: a run is over when its model is registered, however long somebody thinks about it. `recall` is the one that stands
+    for what the run learns from.
     """
 
     execution: str
@@ -60,6 +62,7 @@ class Journey(Value):
     trouble: Trouble | None = None
     holders: tuple[str, ...] = ()
     approval: Approval | None = None
+    recall: Recall | None = None
 
     @property
     def own_run(self) -> Run | None:
