@@ -221,3 +221,26 @@ def test_looks_that_fail_say_for_how_long_the_cluster_has_not_been_seen(
             call("watch_jobs", TICK)
     (lag,) = metrics(capsys)
     assert 600 <= lag["WatchLag"][0] < 660
+
+
+def seen_by(call: Call, onsite: Site, name: str, free: int) -> None:
+    """A job ends that saw how much of its file system is free."""
+    says = DONE.replace('"ok": True', f'"ok": True, "file_system_bytes": 1000, "file_system_free": {free}')
+    onsite.job_is(submitted(call, onsite, name, says), "Complete")
+    call("watch_jobs", TICK)
+
+
+def test_a_file_system_that_fills_up_is_told_once_a_day(call: Call, onsite: Site, announced: Announced) -> None:
+    def told() -> list[Document]:
+        return [detail for kind, detail in announced() if kind == "FileSystemFilling"]
+
+    seen_by(call, onsite, "roomy", 500)
+    assert told() == []
+    seen_by(call, onsite, "scarce", 140)
+    (first,) = told()
+    assert (first["file_system"], first["free_bytes"], first["total_bytes"]) == (onsite.spec.file_system, 140, 1000)
+    seen_by(call, onsite, "again", 130)
+    assert told() == []
+    with travel(clock.later(25)):
+        seen_by(call, onsite, "tomorrow", 120)
+    assert [detail["free_bytes"] for detail in told()] == [120]

@@ -4,6 +4,7 @@ Values leave argparse here and nowhere else; behind this module everything has a
 """
 
 import json
+import shutil
 import time
 from argparse import Namespace
 from collections.abc import Callable
@@ -26,12 +27,18 @@ from .verify import verify
 
 
 def run_prefetch(options: Namespace) -> Message:
-    """Compare staged files with what was registered."""
+    """Compare staged files with what was registered, and say how much room their file system has."""
     if options.listing is None:
-        arrived = prefetch(registered(options.source, options.sha256, options.bytes))
+        arrived, place = prefetch(registered(options.source, options.sha256, options.bytes)), options.source[0]
     else:
-        arrived = prefetch(listed(options.listing, options.sha256, options.mount))
-    return {"files": arrived.files, "bytes": arrived.bytes}
+        arrived, place = prefetch(listed(options.listing, options.sha256, options.mount)), options.mount
+    room = shutil.disk_usage(place)
+    return {
+        "files": arrived.files,
+        "bytes": arrived.bytes,
+        "file_system_bytes": room.total,
+        "file_system_free": room.free,
+    }
 
 
 def run_prepare(options: Namespace) -> Message:

@@ -103,7 +103,7 @@ def test_a_byte_that_changed_is_found_whichever_hash_is_registered(stage, listed
 def test_the_files_of_a_listing_are_counted(run, stage, listed):
     flags = listed(stage("a.jsonl", rows("one"), by_ranges=True), stage("b.jsonl", rows("two")))
     size = len(rows("one") + rows("two"))
-    assert run("prefetch", *flags).message == {"step": "prefetch", "ok": True, "files": 2, "bytes": size}
+    assert run("prefetch", *flags).message.items() >= {"ok": True, "files": 2, "bytes": size}.items()
 
 
 def test_a_file_without_a_hash_is_compared_by_size_and_that_is_said(run, stage, listed):

@@ -3,10 +3,11 @@
 import json
 from typing import Any, NamedTuple
 
-from dropforge.adapters import bus, clock, cluster, logs, machine, timeline, waits
+from dropforge.adapters import bus, clock, cluster, file_system_room, logs, machine, timeline, waits
 from dropforge.adapters.connections import Connection
 from dropforge.domain.events import Announcement, RunEvicted, RunProgressed, RunQueued, RunStarted
 from dropforge.domain.failures import Failure, failure
+from dropforge.domain.file_systems import read_room
 from dropforge.domain.jobs import LOG_LINES, JobResult, JobState, explain_failure, read_termination, succeeded
 from dropforge.domain.observed import Queued, Queueing
 from dropforge.domain.progress import Line, Stall, find_stall, read_line, read_progress
@@ -157,6 +158,9 @@ def _finish(seen: Seen, wait: Wait, state: JobState) -> bool:
     else:
         machine.fail(wait.token, _cause(state, explain_failure(state, termination, tuple(lines), uri)))
     waits.end(wait)
+    room = read_room(ended.message) if ended else None
+    if room is not None:
+        file_system_room.notice(wait.cluster, wait.project, room)
     return True
 
 

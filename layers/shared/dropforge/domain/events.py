@@ -200,6 +200,15 @@ class LeaseExpired(Announcement):
     price_usd: float
 
 
+class FileSystemFilling(Announcement):
+    """A job of the project found that little of its cluster's file system is free; told once a day."""
+
+    cluster: str
+    file_system: str
+    free_bytes: int
+    total_bytes: int
+
+
 class DriftFound(Announcement):
     """The sweep found that the ledger and reality disagree, and what it did about it."""
 
