@@ -30,6 +30,7 @@ _TAGGED = {
 }
 _TRANSACTED = {"Put": "PutItem", "Delete": "DeleteItem", "Update": "UpdateItem", "ConditionCheck": "ConditionCheckItem"}
 _CHANGES = ("iam", "lambda", "cloudformation")
+_HARMLESS = ("Get", "List", "Invoke")  # what changes no policy, and is asked for all the time
 _DENIED = {"s3": ("AccessDenied", 403), "sns": ("AuthorizationError", 403), "sts": ("AccessDenied", 403)}
 
 
@@ -65,7 +66,7 @@ class Permissions:
     def check(self, call: Call, content_type: str, query: str, body: bytes) -> AwsError | None:
         """Give the refusal that a request meets, or None; whoever is not a function may do anything, and is not read."""
         if not call.function:
-            if call.service in _CHANGES and not call.operation.startswith(("Get", "List")):
+            if call.service in _CHANGES and not call.operation.startswith(_HARMLESS):
                 self._known.clear()
             return None
         role, statements = self._policies(call.function)

@@ -12,6 +12,7 @@ from localcloud.aws import (
     policies,
     queues,
     sdk_tasks,
+    shortcuts,
     stepfunctions,
     storage_events,
     transactions,
@@ -38,6 +39,7 @@ def install(
     events.install(replacements, courier)
     storage_events.install(replacements)
     checksums.install(replacements)
+    shortcuts.install(replacements)
     triggers.install(replacements, courier, clock)
     queues.install(replacements)
     policies.install(replacements)

@@ -24,6 +24,7 @@ SEAMS = (
     "moto.awslambda.models:LambdaBackend.send_sns_message",
     "moto.awslambda.models:LambdaBackend.send_sqs_batch",
     "moto.awslambda.models:LambdaBackend.send_dynamodb_items",
+    "moto.backends:list_of_moto_modules",
     "moto.cloudformation.parsing:resource_name_property_from_type",
     "moto.dynamodb.responses:DynamoHandler.transact_write_items",
     "moto.events.models:EventsBackend.put_rule",
