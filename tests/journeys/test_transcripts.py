@@ -134,7 +134,7 @@ SETTLED = (
     "retry",
     "retry --wait",
 )  # this run has its model, and it is approved: what they print is a refusal here
-REFUSED = ("retry RUN", "approve RUN", "status nothing", "logs nothing --follow")
+REFUSED = ("retry RUN", "approve RUN --yes", "status nothing", "logs nothing --follow")
 SCHEMAS = Path(__file__).parents[2] / "docs" / "schemas"
 
 
