@@ -208,3 +208,11 @@ def test_the_pages_ask_for_the_rules_that_onboarding_makes() -> None:
     rules = {thing["metadata"]["name"]: thing["rules"] for thing in made if "rules" in thing}
     assert {thing["metadata"]["name"]: thing["rules"] for thing in asked if "rules" in thing} == rules
     assert [thing for thing in asked if "roleRef" in thing] == [t for t in made if t["kind"] == "ClusterRoleBinding"]
+
+
+@pytest.mark.parametrize("image", ["cpu_trainer", "evaluator"])
+def test_the_environment_of_the_libraries_has_all_that_an_image_imports(image: str) -> None:
+    def pins(path: str) -> set[str]:
+        return {line.partition("#")[0].strip() for line in text(path).splitlines() if "==" in line}
+
+    assert pins(f"containers/{image}/requirements.in") <= pins("requirements/hf.in")

@@ -211,10 +211,8 @@ def carry_out(approval: Approval) -> Approval:
     if waiting is not None:
         machine.succeed(waiting.token, approval.outcome.model_dump_json())
     now = of_run(approval.run_id)
-    if (
-        now is not None and now.status != approval.status
-    ):  # somebody has decided otherwise meanwhile: the last word is the row's
-        return carry_out(now)
+    if now is not None and now.status != approval.status:
+        return carry_out(now)  # somebody has decided otherwise meanwhile: the last word is the row's
     table.delete("APPROVAL", approval.run_id)
     return approval
 
