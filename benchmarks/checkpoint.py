@@ -12,7 +12,7 @@ from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
-from dropforge.domain.checkpoint_shapes.folders import Folder
+from dropforge.domain.checkpoint_shapes.folders import GLANCE_ON_DISK, Folder
 from dropforge.domain.checkpoint_shapes.opening import open_checkpoint
 from dropforge.domain.checkpoint_shapes.seal import MANIFEST, MARKER, read_seal
 from dropforge.domain.checkpoints import Checkpoint
@@ -88,12 +88,13 @@ def _seal(folder: Path) -> None:
 
 
 def _verify(folder: Path) -> Checkpoint:
-    seen = Folder({path.name: path.stat().st_size for path in folder.iterdir()}, partial(_read, folder))
+    sizes = {path.name: path.stat().st_size for path in folder.iterdir()}
+    seen = Folder(sizes, partial(_read, folder), glance=GLANCE_ON_DISK)
     return verify(str(folder), seen, read_seal(seen).digest, {})
 
 
 def _read(folder: Path, path: str, offset: int, length: int) -> bytes:
-    with (folder / path).open("rb") as file:
+    with (folder / path).open("rb", buffering=0) as file:
         file.seek(offset)
         return file.read(length)
 

@@ -5,7 +5,8 @@ from inspect import getdoc
 from pathlib import Path
 
 from dropforge.domain.checkpoint_shapes.dcp import read_distributed
-from dropforge.domain.checkpoint_shapes.headers import FIRST, read_header
+from dropforge.domain.checkpoint_shapes.folders import GLANCE
+from dropforge.domain.checkpoint_shapes.headers import read_header
 from dropforge.domain.checkpoint_shapes.opening import SHAPES
 from dropforge.domain.checkpoint_shapes.pickled import look
 from dropforge.domain.checkpoint_shapes.shape import Shape
@@ -25,7 +26,7 @@ says what a checkpoint is, or which file is wrong, why, and what to do. It exits
 wrongly. In Python: `dropforge.client.checkpoints.verify(path_or_uri)`. Folders are read offline; S3 with your own credentials
 (`s3:ListBucket` and `s3:GetObject` on the prefix).
 
-- Weights are never read: only headers, indexes and descriptions. In S3 that is one request per file of weights (its first {FIRST >> 10}
+- Weights are never read: only headers, indexes and descriptions. In S3 that is one request per file of weights (its first {GLANCE >> 10}
   KiB; a second one for a longer header) and at most three more: the listing and two small files. A folder sealed by our trainers costs two
   more, NeMo's marker one, and torch.save's files two or three requests each instead of one.
 - So bytes that changed inside a tensor are not seen. Those take a hash: the `verify` step of a run makes it on the file system, and S3

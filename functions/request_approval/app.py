@@ -8,7 +8,8 @@ from dropforge.task import task
 
 @task
 def handler(to_approve: ToApprove) -> Approval:
-    asked = approvals.ask(to_approve.plan, to_approve.run, to_approve.model, to_approve.token)
+    automatic = to_approve.plan.request.promotion.approval == "automatic"
+    asked = approvals.ask(to_approve.run, to_approve.model, to_approve.token, automatic=automatic)
     return (
         hearing.hear(asked.model.arn) or asked
     )  # somebody may have decided in the registry before there was a request

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from dropforge.domain.checkpoint_shapes.headers import FIRST
+from dropforge.domain.checkpoint_shapes.folders import GLANCE
 from dropforge.domain.checkpoint_shapes.opening import open_checkpoint
 from dropforge.errors import InvalidInput
 from safetensors.numpy import save
@@ -113,7 +113,7 @@ def test_the_header_of_an_adapter_on_all_linears_of_80_layers_fits_one_read() ->
     files["adapter_config.json"] = json.dumps(config).encode()
     files["adapter_model.safetensors"] = save({w: np.zeros((1, 1), np.float32) for w in wanted})
     header = int.from_bytes(files["adapter_model.safetensors"][:8], "little")
-    assert 120 << 10 < header < FIRST
+    assert 120 << 10 < header < GLANCE
     assert [path for path, _ in reads_of(files)].count("adapter_model.safetensors") == 1
 
 
@@ -122,7 +122,7 @@ def test_a_longer_header_is_read_in_two() -> None:
     files["model.safetensors"] = save(
         {f"model.layers.{n}.mlp.experts.weight": np.zeros((1,), np.float32) for n in range(4000)}
     )
-    assert next(length for path, length in reads_of(files) if path == "model.safetensors") == FIRST
+    assert next(length for path, length in reads_of(files) if path == "model.safetensors") == GLANCE
     assert opened(files).tensors == 4000
 
 

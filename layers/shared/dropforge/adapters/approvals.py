@@ -40,7 +40,6 @@ from dropforge.domain.callers import principal
 from dropforge.domain.events import ApprovalDecided, ApprovalRequested
 from dropforge.domain.models import Model
 from dropforge.domain.passports import key_of
-from dropforge.domain.plans import Plan
 from dropforge.domain.recalls import REJECTED, Recall, mark
 from dropforge.domain.runs import Run
 from dropforge.domain.values import Value
@@ -64,10 +63,12 @@ class Open(Value):
     at: str
 
 
-def ask(plan: Plan, run: Run, model: Model, token: str) -> Approval:
-    """Ask for a yes or no to a registered model; `token` is answered with the model once there is one. Asked again, it is the same request."""
+def ask(run: Run, model: Model, token: str, *, automatic: bool) -> Approval:
+    """Ask for a yes or no to a registered model; `token` is answered with the model once there is one. Asked again, it is the same request.
+
+    `automatic`: the run asks that the project's policy decides.
+    """
     table.put(f"RUN#{run.id}", "TOKEN", Token(token=token))
-    automatic = plan.request.promotion.approval == "automatic"
     wanted = Open(run_id=run.id, model=model, automatic=automatic, at=clock.stamp())
     table.put("APPROVAL", run.id, wanted)
     return go_on(wanted, run)

@@ -18,7 +18,7 @@ from botocore.exceptions import ClientError
 
 from dropforge.client.refusals import Refused
 from dropforge.domain.checkpoint_shapes.contents import Opened
-from dropforge.domain.checkpoint_shapes.folders import Folder
+from dropforge.domain.checkpoint_shapes.folders import GLANCE_ON_DISK, Folder
 from dropforge.domain.checkpoint_shapes.opening import MOST_FILES, open_checkpoint
 from dropforge.domain.failures import failure
 from dropforge.errors import InvalidInput
@@ -93,7 +93,7 @@ def _on_disk(path: Path, told: Told) -> Folder:
     files, left_out = _walked(top)
 
     def read(name: str, offset: int, length: int) -> bytes:
-        with (top / name).open("rb") as file:
+        with (top / name).open("rb", buffering=0) as file:
             file.seek(offset)
             return file.read(length)
 
@@ -103,6 +103,7 @@ def _on_disk(path: Path, told: Told) -> Folder:
         spread=_Spread(1, told),
         left_out=left_out,
         has_beside=lambda suffix: (top.parent / f"{top.name}{suffix}").exists(),
+        glance=GLANCE_ON_DISK,
     )
 
 

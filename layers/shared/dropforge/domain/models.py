@@ -2,14 +2,17 @@
 
 import json
 import re
+from typing import TYPE_CHECKING
 
 from pydantic import Field
 
 from dropforge.domain.checkpoints import Checkpoint
 from dropforge.domain.passports import Passport
-from dropforge.domain.plans import Plan
 from dropforge.domain.runs import Run
 from dropforge.domain.values import Sha256, Slug, Value
+
+if TYPE_CHECKING:  # a plan brings its recipe and request with it, which whoever only looks at models need not load
+    from dropforge.domain.plans import Plan
 
 DETAIL = 1024  # the longest custom detail of a model card
 VALUE = 256  # the longest property of a package
@@ -65,7 +68,7 @@ class Registration(Value):
     loss_after: float | None = None
 
 
-def package(passport: Passport, plan: Plan, run: Run, metrics_uri: str) -> Package:
+def package(passport: Passport, plan: "Plan", run: Run, metrics_uri: str) -> Package:
     """Describe a verified checkpoint for the registry, with its lineage. What serves it is the recipe's `inference`, or else what trained it."""
     properties = _properties(passport, run)
     served = plan.inference

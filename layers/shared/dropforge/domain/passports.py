@@ -4,17 +4,19 @@ A passport is written before its model is registered, so it knows nothing of wha
 beside it. What is too long for it is named by reference: the listing has every object that was learned from, with its version id.
 """
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from dropforge.domain.checkpoints import Checkpoint
 from dropforge.domain.datasets import Dataset, Listing
-from dropforge.domain.plans import Plan
 from dropforge.domain.recipes import Scalar
 from dropforge.domain.runs import Run
 from dropforge.domain.uploads import Upload
 from dropforge.domain.values import Sha256, Value, digest
 from dropforge.domain.verdicts import Verdict
 from dropforge.errors import Conflict
+
+if TYPE_CHECKING:  # as in models.py
+    from dropforge.domain.plans import Plan
 
 NAME = "passport.json"
 METRICS = "metrics.json"
@@ -76,7 +78,7 @@ class Passport(Value):
 
 
 def issue(
-    plan: Plan, run: Run, dataset: Dataset, checkpoint: Checkpoint, code: Code, verdict: Verdict | None = None
+    plan: "Plan", run: Run, dataset: Dataset, checkpoint: Checkpoint, code: Code, verdict: Verdict | None = None
 ) -> Passport:
     """Return the passport of a verified checkpoint; the same arguments give the same digest."""
     learned = Learned(

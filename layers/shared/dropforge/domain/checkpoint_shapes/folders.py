@@ -10,6 +10,8 @@ import msgspec
 from dropforge.domain.checkpoint_shapes.refusals import NotWhole, shown
 
 Read = Callable[[str, int, int], bytes]
+GLANCE = 256 << 10  # bytes; over S3, where requests cost and bytes do not
+GLANCE_ON_DISK = 32 << 10  # bytes; where it is the other way round
 LONGEST_JSON = 64 << 20  # bytes; the index of a model with a million tensors has about as many
 T = TypeVar("T")
 
@@ -28,7 +30,7 @@ class Folder:
 
     `left_out` says why a path is not among the files (a link that leads out, say). `has_beside(suffix)` says whether a file whose name is
     the folder's own with a suffix lies beside it. `place` is where the folder lies in the one that was asked for: empty, or with a slash at
-    its end; `around` is the folder it was taken from.
+    its end; `around` is the folder it was taken from. `glance` is how many bytes at the start of a file of weights are read at once.
     """
 
     sizes: Mapping[str, int]
@@ -38,6 +40,7 @@ class Folder:
     has_beside: Callable[[str], bool] = lambda _: False
     place: str = ""
     around: "Folder | None" = None
+    glance: int = GLANCE
 
     def below(self, prefix: str) -> "Folder":
         """Return the folder at a prefix, which ends in a slash or is empty."""
@@ -53,6 +56,7 @@ class Folder:
             has_beside=lambda suffix: name + suffix in self.sizes,
             place=self.place + prefix,
             around=self,
+            glance=self.glance,
         )
 
     def neighbour(self, name: str) -> str | None:

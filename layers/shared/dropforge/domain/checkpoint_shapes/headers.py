@@ -1,8 +1,8 @@
 """Safetensors by their headers: 8 bytes of length, JSON, then the tensors end to end (the format's own documentation).
 
-One read per file: 256 KiB hold the header of a usual shard (about 20 KiB) and of a LoRA adapter on all seven linears of 80 layers (about
-170 KiB, and a test makes one); only a longer header costs a second read. S3 charges by request, and 256 KiB are little beside the time to
-its first byte.
+One read per file: the folder's `glance`. Over S3 that is 256 KiB, which hold the header of a usual shard (about 20 KiB) and of a LoRA adapter on
+all seven linears of 80 layers (about 170 KiB, and a test makes one); only a longer header costs a second read. S3 charges by request, and 256 KiB
+are little beside the time to its first byte.
 """
 
 import struct
@@ -15,7 +15,6 @@ from dropforge.domain.checkpoint_shapes.contents import Tensor
 from dropforge.domain.checkpoint_shapes.folders import Folder
 from dropforge.domain.checkpoint_shapes.refusals import shown
 
-FIRST = 256 << 10  # bytes of a file that are read at once
 LONGEST = 100_000_000  # bytes of a header: the format's own limit
 BITS = {
     **dict.fromkeys(("F64", "I64", "U64", "C64"), 64),
@@ -50,7 +49,7 @@ def read_header(folder: Folder, path: str) -> Entries:
     size = folder.sizes[path]
     if size < 8:
         raise folder.broken(path, f"it has {size} bytes: too short for safetensors.")
-    begun = folder.read(path, 0, min(size, FIRST))
+    begun = folder.read(path, 0, min(size, folder.glance))
     (length,) = struct.unpack("<Q", begun[:8])
     if length > min(size - 8, LONGEST):
         raise folder.broken(path, f"its header claims {length:,} bytes, the file has {size:,}.")
