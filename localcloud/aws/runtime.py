@@ -22,6 +22,8 @@ from localcloud.aws import embedded_metrics
 from localcloud.aws.seams import Replacements
 from localcloud.aws.worker import Outcome, Spec, Worker
 
+AT_ONCE = os.cpu_count() or 2  # processes of one function that start without waiting for one of them to become free
+PATIENCE = 10.0  # seconds that an invocation waits for one of them: on one machine, another would only slow them down
 _FUNCTION = "moto.awslambda.models:LambdaFunction"
 
 
@@ -31,7 +33,7 @@ class Runtime:
     def __init__(self, folder: Path, variables: Callable[[], Mapping[str, str]]) -> None:
         self._folder = folder
         self._variables = variables
-        self._lock = threading.Lock()
+        self._lock = threading.Condition()
         self._idle: dict[Spec, list[Worker]] = defaultdict(list)
         self._all: set[Worker] = set()
         self._closed = False
@@ -46,6 +48,7 @@ class Runtime:
 
     def _take(self, spec: Spec) -> Worker:
         with self._lock:
+            self._lock.wait_for(lambda: self._closed or self._idle[spec] or self._count(spec) < AT_ONCE, PATIENCE)
             if self._closed:
                 raise RuntimeError("the local cloud is stopping")
             while self._idle[spec]:
@@ -59,8 +62,12 @@ class Runtime:
             self._all.add(worker)
             return worker
 
+    def _count(self, spec: Spec) -> int:
+        return sum(worker.spec is spec or worker.spec == spec for worker in self._all)
+
     def _give_back(self, worker: Worker) -> None:
         with self._lock:
+            self._lock.notify_all()
             if worker.alive and not self._closed and worker.shift == self._shift:
                 self._idle[worker.spec].append(worker)
                 return
@@ -104,6 +111,7 @@ class Runtime:
         """Kill every process and wait until they are gone."""
         with self._lock:
             self._closed = True
+            self._lock.notify_all()
             workers = list(self._all)
         _kill(workers)
         shutil.rmtree(self._folder, ignore_errors=True)
