@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from localcloud.aws import LocalAws
+from localcloud.aws import LocalAws, runtime
 
 Invoke = Callable[..., tuple[Any, str]]
 Function = Callable[..., str]
@@ -25,11 +25,22 @@ def test_a_warm_process_is_used_again(function: Function, invoke: Invoke) -> Non
     assert invoke("pid") == invoke("pid")
 
 
-def test_parallel_invocations_get_a_process_each(function: Function, invoke: Invoke) -> None:
-    function("slow-pid", "import os, time\ndef handler(event, context):\n    time.sleep(0.5)\n    return os.getpid()\n")
+@pytest.mark.parametrize(("at_once", "patience", "processes"), [(3, 60, 3), (1, 60, 1), (1, 0.1, 3)])
+def test_parallel_invocations_get_a_process_each_once_they_have_waited_for_a_free_one(
+    function: Function,
+    invoke: Invoke,
+    monkeypatch: pytest.MonkeyPatch,
+    at_once: int,
+    patience: float,
+    processes: int,
+) -> None:
+    monkeypatch.setattr(runtime, "AT_ONCE", at_once)
+    monkeypatch.setattr(runtime, "PATIENCE", patience)
+    source = "import os, time\ndef handler(event, context):\n    time.sleep(1)\n    return os.getpid()\n"
+    function(f"slow-pid-{at_once}-{processes}", source)
     with ThreadPoolExecutor(3) as pool:
-        answers = list(pool.map(lambda _: invoke("slow-pid")[0], range(3)))
-    assert len(set(answers)) == 3
+        answers = list(pool.map(lambda _: invoke(f"slow-pid-{at_once}-{processes}")[0], range(3)))
+    assert len(set(answers)) == processes
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,6 @@ Events come twice and late. So what is there is read first, then the ledger, and
 reads again. An older state never replaces a newer one, and the same state writes nothing.
 """
 
-from dropforge import pages
 from dropforge.adapters import descriptions, ledger, run_facts, settings, storage
 from dropforge.domain.inputs import Written
 from dropforge.domain.measures import RunOver
@@ -41,6 +40,8 @@ def _write(run: Run) -> bool:
     before = {form: storage.etag_and_text(bucket, place) for form, place in places.items()}
     journey = descriptions.describe_attempt(run)
     report = build(journey, run_facts.gather(run, journey.timeline), run.ended_at or run.started_at)
+    from dropforge import pages  # noqa: PLC0415  the templates' library takes a sixth of the function's start, and one that waits needs no page
+
     texts = {"json": report.model_dump_json(indent=1), "html": pages.render(report)}
     return all(
         before[form][1] == text or storage.write_newer(bucket, places[form], text, TYPES[form], before[form][0])

@@ -11,7 +11,7 @@ from dropforge.domain.checkpoint_shapes.refusals import NotWhole, shown
 
 Read = Callable[[str, int, int], bytes]
 GLANCE = 256 << 10  # bytes; over S3, where requests cost and bytes do not
-GLANCE_ON_DISK = 32 << 10  # bytes; where it is the other way round
+GLANCE_ON_DISK = 8 << 10  # bytes; where another read costs less than what is read in vain
 LONGEST_JSON = 64 << 20  # bytes; the index of a model with a million tensors has about as many
 T = TypeVar("T")
 
