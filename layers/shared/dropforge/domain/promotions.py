@@ -122,7 +122,7 @@ def _check_shape(shape: Shape, folder: Folder, lines: Sequence[Line]) -> int:
         opened.add(path)
         return folder.reading(path, offset, length)
 
-    listed = Folder({line.path: line.bytes for line in lines}, reading)
+    listed = Folder({line.path: line.bytes for line in lines}, reading, glance=folder.glance)
     tensors = len(shape.check(listed).tensors)
     beside = [line.path for line in lines if line.path.endswith(".safetensors") and line.path not in opened]
     return tensors + sum(len(read_header(listed, path)) for path in beside)
