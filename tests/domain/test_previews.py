@@ -87,7 +87,7 @@ def test_a_price_is_from_a_minute_of_every_step_to_its_deadline(costly: Plan) ->
 
 def test_a_price_says_its_table_and_what_each_number_assumes(costly: Plan) -> None:
     price = price_of(costly, NEW)
-    assert price.as_of == costly.cluster.prices.as_of
+    assert price.as_of == costly.cluster.price_table.as_of
     said = " ".join(price.assumes)
     for words in ("local.cpu $6.00", price.as_of, "prefetch 120, train 60", "2 x its instance"):
         assert words in said

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 from dropforge import naming
-from dropforge.adapters import aws, settings
+from dropforge.adapters import aws, parameters, settings
 from dropforge.domain.plans import Plan
 from dropforge.domain.uploads import RunBlock
 from dropforge.domain.values import Value
@@ -139,13 +139,24 @@ def test_what_the_platform_team_has_not_set_up_is_named(
 
 def test_a_record_that_is_wrong_is_named_with_its_field(call: Call) -> None:
     name = naming.parameter("test", "clusters", "research", "spec")
-    wrong = CLUSTER.model_dump_json(exclude={"prices"})
+    wrong = CLUSTER.model_dump_json(exclude={"mount_path"})
     aws.ssm().put_parameter(Name=name, Type="String", Value=wrong, Overwrite=True)
     with pytest.raises(Problem) as raised:
         call("plan_run", to_plan())
     failure = raised.value.failure
     assert (failure.code, failure.evidence) == ("RecordUnreadable", {"parameter": name})
-    assert "prices" in failure.why
+    assert "mount_path" in failure.why
+
+
+def test_a_record_from_before_there_were_prices_is_read_and_nothing_is_planned_with_it(call: Call) -> None:
+    name = naming.parameter("test", "clusters", "research", "spec")
+    before = CLUSTER.model_dump_json(exclude={"prices"})
+    aws.ssm().put_parameter(Name=name, Type="String", Value=before, Overwrite=True)
+    assert parameters.cluster("research").name == "research"
+    with pytest.raises(Problem) as raised:
+        call("plan_run", to_plan())
+    failure = raised.value.failure
+    assert (failure.code, failure.why) == ("PriceUnknown", "The record of the cluster `research` has no `prices`.")
 
 
 @pytest.mark.parametrize(

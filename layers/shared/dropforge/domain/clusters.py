@@ -4,6 +4,7 @@ from typing import Literal
 
 from dropforge.domain.prices import Prices
 from dropforge.domain.values import Slug, Value
+from dropforge.errors import InvalidInput
 
 
 class Project(Value):
@@ -25,7 +26,8 @@ class Project(Value):
 class Cluster(Value):
     """One cluster. Its paths are properties, never constants: `/fsx` and `/tmp` on real ones, folders on the local one.
 
-    `small_instance_type` is that of the nodes for steps without accelerators; without one they run where the training does.
+    `small_instance_type` is that of the nodes for steps without accelerators; without one they run where the training does. Records from before
+    there were `prices`, and plans made with them, have none: they are read, and nothing new is planned with them.
     """
 
     name: Slug
@@ -36,8 +38,17 @@ class Cluster(Value):
     claim: str
     mount_path: str
     scratch_path: str
-    prices: Prices
+    prices: Prices | None = None
     small_instance_type: str = ""
+
+    @property
+    def price_table(self) -> Prices:
+        """What its instances cost. Raises InvalidInput (PriceUnknown) where nobody has said."""
+        if self.prices is None:
+            raise InvalidInput(
+                "PriceUnknown", f"The record of the cluster `{self.name}` has no `prices`.", {"priced": []}
+            )
+        return self.prices
 
 
 class Image(Value):

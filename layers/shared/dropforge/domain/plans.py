@@ -231,7 +231,7 @@ def _planned(step: Step, recipe: Recipe, place: Place, instance_type: str) -> Pl
 
 def _price_usd(step: PlannedStep, cluster: Cluster, nodes: int) -> float:
     """Return the most that a step can cost."""
-    return cluster.prices.of_hour(step.instance_type) * nodes * step.deadline_seconds / 3600
+    return cluster.price_table.of_hour(step.instance_type) * nodes * step.deadline_seconds / 3600
 
 
 def needs_incumbent(step: PlannedStep) -> bool:

@@ -155,7 +155,7 @@ def _said(value: object) -> str:
 
 def price_of(plan: Plan, reuse: Reuse) -> Price:
     """Return the price of a plan, as a range."""
-    prices = plan.cluster.prices
+    prices = plan.cluster.price_table
     if reuse.answer in ("reused", "joins"):
         free = f"Run {reuse.run_id} has done or does the work and pays for it; a drop of this costs nothing more."
         return Price(least_usd=0, most_usd=0, assumes=(free,), as_of=prices.as_of)
@@ -165,10 +165,10 @@ def price_of(plan: Plan, reuse: Reuse) -> Price:
 
 def _assumed(plan: Plan) -> tuple[str, ...]:
     types = sorted({step.instance_type for step in plan.steps})
-    hourly = ", ".join(f"{name} ${plan.cluster.prices.of_hour(name):,.2f}" for name in types)
+    hourly = ", ".join(f"{name} ${plan.cluster.price_table.of_hour(name):,.2f}" for name in types)
     minutes = ", ".join(f"{step.name} {step.deadline_seconds // 60}" for step in plan.steps)
     return (
-        f"An hour of an instance costs: {hourly} (the cluster's table of {plan.cluster.prices.as_of}).",
+        f"An hour of an instance costs: {hourly} (the cluster's table of {plan.cluster.price_table.as_of}).",
         f"At least: every step holds {plan.nodes} x its instance for {LEAST_MINUTES} minute, to start and to stop.",
         f"At most: every step runs to its deadline (minutes: {minutes}).",
         "Not counted: waiting for quota, which holds no instance; storage; nodes that stand idle; retries.",

@@ -34,7 +34,7 @@ def terms_of(plan: "Plan") -> Terms:
         instance_type=plan.instance_type,
         nodes=plan.nodes,
         deadline_hours=sum(step.deadline_seconds for step in plan.steps) / 3600,
-        usd_per_hour=plan.cluster.prices.of_hour(plan.instance_type),
-        prices_as_of=plan.cluster.prices.as_of,
+        usd_per_hour=plan.cluster.price_table.of_hour(plan.instance_type),
+        prices_as_of=plan.cluster.price_table.as_of,
         ceiling_usd=plan.price_usd,
     )
